@@ -1,0 +1,290 @@
+"""Data in, figure out. The same colours for the same things in the whole series; readable without colour vision."""
+
+import io
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+COLOURS = {
+    "query": "#0072B2",
+    "key": "#E69F00",
+    "value": "#009E73",
+    "x": "#666666",
+    "train": "#56B4E9",
+    "val": "#D55E00",
+    "sample": "#CC79A7",
+}
+LANDMARK_STYLES = ((0, (1, 1)), (0, (4, 2)), (0, (6, 2, 1, 2)), (0, (2, 3)))
+VISIBLE = {" ": "␣", "\n": "↵", "\t": "⇥"}
+
+
+def visible(text):
+    """The characters of text as a list of labels, with signs for those that one cannot see."""
+    return [VISIBLE.get(character, character) for character in text]
+
+
+class Picture(Figure):
+    """A matplotlib figure that shows itself in a notebook, says in words what it is, and can redraw its data fast.
+
+    draw_data: a function of the new data that changes the artists in `moving` and nothing else; where there are
+    several plots in the picture, draw_each has one such function for each.
+    """
+
+    def __init__(self, words, width=7.0, height=3.5, **options):
+        super().__init__(figsize=(width, height), dpi=100, layout="constrained", **options)
+        FigureCanvasAgg(self)
+        self.words = words
+        self.moving = []
+        self.draw_data = None
+        self.draw_each = []
+        self._still = None
+
+    def __repr__(self):
+        return f"[picture: {self.words}]"
+
+    def _repr_png_(self):
+        return self.png()
+
+    def png(self):
+        """The whole picture as PNG bytes; the same bytes for the same data."""
+        return encode(self._render())
+
+    def png_of(self, data):
+        """The picture with new data, as PNG bytes. Only what moves is drawn again: several times faster than png."""
+        if self._still is None:
+            for artist in self.moving:
+                artist.set_visible(False)
+            self._render()
+            self._still = self.canvas.copy_from_bbox(self.bbox)
+            for artist in self.moving:
+                artist.set_visible(True)
+        self.draw_data(data)
+        self.canvas.restore_region(self._still)
+        for artist in self.moving:
+            artist.axes.draw_artist(artist)
+        return encode(np.asarray(self.canvas.buffer_rgba()))
+
+    def _render(self):
+        self.canvas.draw()
+        return np.asarray(self.canvas.buffer_rgba())
+
+
+def encode(rgba):
+    """(H, W, 4) bytes -> PNG bytes, without a date or a version in them."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(rgba).convert("RGB").save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def tidy(axes):
+    """No frame above and to the right: less ink for the eye to skip."""
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def ticks(axes, rows=None, columns=None):
+    """Write characters beside the rows and under the columns."""
+    for axis, labels in ((axes.yaxis, rows), (axes.xaxis, columns)):
+        if labels is not None:
+            size = 11 if len(labels) <= 45 else 7.5
+            axis.set_ticks(range(len(labels)), visible(labels), fontsize=size)
+            axis.set_tick_params(length=0)
+
+
+def heatmap(
+    matrix,
+    rows=None,
+    columns=None,
+    title="",
+    row_name="",
+    column_name="",
+    numbers=None,
+    top=None,
+    size=None,
+):
+    """A matrix as squares, dark = large. rows, columns: a label each; numbers: a format such as '.2f' writes them in.
+
+    matrix (R, C); top: the value that is darkest, the largest one by default.
+    """
+    matrix = np.asarray(matrix, dtype=float)
+    width, height = size or (
+        min(9.0, 1.6 + 0.45 * matrix.shape[1]),
+        min(7.0, 1.2 + 0.42 * matrix.shape[0]),
+    )
+    picture = Picture(
+        f"{title or f'{row_name} × {column_name}'}, {matrix.shape[0]} × {matrix.shape[1]}",
+        width,
+        height,
+    )
+    axes = picture.add_subplot()
+    draw_heatmap(picture, axes, matrix, rows, columns, numbers, top)
+    axes.set_title(title, fontsize=11)
+    axes.set_ylabel(row_name)
+    axes.set_xlabel(column_name)
+    return picture
+
+
+def draw_heatmap(picture, axes, matrix, rows=None, columns=None, numbers=None, top=None):
+    """Draw a heatmap into axes and make its squares and numbers the moving part of picture."""
+    top = top if top is not None else np.max(matrix, initial=1e-9, where=np.isfinite(matrix))
+    image = axes.imshow(
+        matrix, cmap="Blues", vmin=0, vmax=top, aspect="auto" if matrix.size > 400 else "equal"
+    )
+    ticks(axes, rows, columns)
+    axes.spines[:].set_color("#bbbbbb")
+    cells = []
+    if numbers is not None:
+        cells = [
+            axes.text(column, row, "", ha="center", va="center", fontsize=8.5)
+            for row in range(matrix.shape[0])
+            for column in range(matrix.shape[1])
+        ]
+
+    def draw_data(new):
+        new = np.asarray(new, dtype=float)
+        image.set_data(new)
+        for cell, value in zip(cells, new.flat):
+            cell.set_text("−∞" if value == -np.inf else format(value, numbers).replace("-", "−"))
+            cell.set_color("white" if np.isfinite(value) and value > 0.6 * top else "#222222")
+
+    draw_data(matrix)
+    picture.moving += [image, *cells]
+    picture.draw_each.append(draw_data)
+    picture.draw_data = draw_data
+
+
+def side_by_side(
+    matrices,
+    rows=None,
+    columns=None,
+    row_name="",
+    column_name="",
+    numbers=None,
+    top=None,
+    size=None,
+):
+    """Several matrices in a row, each under its name and on the same scale. matrices: {name: (R, C)}."""
+    matrices = {name: np.asarray(matrix, dtype=float) for name, matrix in matrices.items()}
+    shape = next(iter(matrices.values())).shape
+    top = (
+        top
+        if top is not None
+        else max(np.max(m, initial=1e-9, where=np.isfinite(m)) for m in matrices.values())
+    )
+    picture = Picture(
+        f"{', '.join(matrices)}, {shape[0]} × {shape[1]} each",
+        *(size or (9.0, 1.0 + 8.0 / len(matrices))),
+    )
+    for number, (name, matrix) in enumerate(matrices.items()):
+        axes = picture.add_subplot(1, len(matrices), number + 1)
+        draw_heatmap(
+            picture, axes, matrix, rows if number == 0 else [""] * shape[0], columns, numbers, top
+        )
+        axes.set_title(name, fontsize=11)
+        axes.set_xlabel(column_name)
+        axes.set_ylabel(row_name if number == 0 else "")
+    painters = picture.draw_each
+    picture.draw_data = lambda new: [paint(matrix) for paint, matrix in zip(painters, new)]
+    return picture
+
+
+def bars(
+    values,
+    labels,
+    title="",
+    y_name="",
+    colour="x",
+    top=None,
+    second=None,
+    names=("", ""),
+    size=(8.0, 3.0),
+):
+    """A bar for each value, with its character under it; second: values drawn as dots over the bars, to compare."""
+    picture = Picture(f"{title or y_name}, {len(values)} bars", *size)
+    axes = tidy(picture.add_subplot())
+    found = axes.bar(
+        range(len(values)),
+        np.asarray(list(values), dtype=float),
+        color=COLOURS.get(colour, colour),
+        label=names[0],
+    )
+    moving = list(found)
+    dots = None
+    if second is not None:
+        dots = axes.plot(
+            range(len(second)), second, "o", color=COLOURS["val"], markersize=4, label=names[1]
+        )[0]
+        axes.legend(frameon=False)
+        moving.append(dots)
+    ticks(axes, columns=labels)
+    axes.set_title(title, fontsize=11)
+    axes.set_ylabel(y_name)
+    if top is not None:
+        axes.set_ylim(0, top)
+
+    def draw_data(new):
+        for bar, value in zip(found, new):
+            bar.set_height(float(value))
+
+    picture.moving = moving
+    picture.draw_data = draw_data
+    return picture
+
+
+def curves(
+    lines,
+    title="",
+    x_name="",
+    y_name="",
+    log_x=False,
+    log_y=False,
+    landmarks=None,
+    marks="o",
+    size=(7.0, 3.6),
+):
+    """Lines over numbers. lines: {name: (xs, ys)}; names in COLOURS get their colour. landmarks: {name: y}."""
+    picture = Picture(f"{title or y_name}: {', '.join(lines)}", *size)
+    axes = tidy(picture.add_subplot())
+    palette = iter(
+        ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444"] * 3
+    )
+    for name, (xs, ys) in lines.items():
+        axes.plot(
+            xs,
+            ys,
+            marker=marks,
+            markersize=3.5,
+            label=name,
+            color=COLOURS.get(name) or next(palette),
+        )
+    if log_x:
+        axes.set_xscale("log", base=2)
+    if log_y:
+        axes.set_yscale("log")
+    if not log_y and max(axes.get_ylim()) > 10_000:
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+    draw_landmarks(axes, landmarks)
+    axes.set_title(title, fontsize=11)
+    axes.set_xlabel(x_name)
+    axes.set_ylabel(y_name)
+    if len(lines) > 1:
+        axes.legend(frameon=False)
+    return picture
+
+
+def draw_landmarks(axes, landmarks):
+    """A thin line across axes at every landmark's height, with its name and value at the right end."""
+    for style, (name, height) in zip(LANDMARK_STYLES * 3, (landmarks or {}).items()):
+        axes.axhline(height, color="#777777", linewidth=1, linestyle=style)
+        axes.annotate(f"{name} {height:.2f}", (1.0, height), xycoords=("axes fraction", "data"), fontsize=8.5,
+                      ha="right", va="bottom", color="#444444")  # fmt: skip
+
+
+def losses(history, landmarks=None, title=""):
+    """The training picture: train and val loss over steps. history: [(step, {"train": …, "val": …}), …]."""
+    steps = [step for step, _ in history]
+    lines = {split: (steps, [found[split] for _, found in history]) for split in ("train", "val")}
+    return curves(lines, title, "step", "loss (nats per character)", landmarks=landmarks)

@@ -1,0 +1,319 @@
+#!/usr/bin/env python3
+"""Everything starts here, with nothing but Python:
+
+    python run.py lab                 open the lectures in JupyterLab (the first time: install, a few minutes)
+    python run.py lab --original      open notebooks/ themselves instead of your copies in my/
+    python run.py test                prove that everything in here is true; extra arguments go to pytest
+    python run.py refresh [NN ...]    run notebooks in place and store what they show; all of them without a number
+
+--torch-index URL, after lab or test, gives pip another index for torch alone, such as PyTorch's CPU-only one.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+
+class Sentence(Exception):
+    """Something the user can mend; printed as it stands, without a traceback."""
+
+
+def check_python(version):
+    """Raise Sentence unless version, such as (3, 12), is one that the pinned packages support."""
+    if not OLDEST <= tuple(version[:2]) <= NEWEST:
+        raise Sentence(
+            "This is Python %d.%d, and the lectures need 3.%d to 3.%d; install one of these and start run.py with it, "
+            "for example: python3.12 run.py lab" % (version[0], version[1], OLDEST[1], NEWEST[1])
+        )
+
+
+# ---- the environment
+
+
+def pins(root=ROOT):
+    """{package: version} for everything that pyproject.toml asks for, dev included."""
+    import tomllib
+
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    return dict(requirement.split("==") for requirement in wanted)
+
+
+def version_here(package):
+    """The version that the running interpreter has of package, without a suffix such as +cpu; None if it has none."""
+    try:
+        return importlib.metadata.version(package).split("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def running_python_fits():
+    """Whether the running interpreter, an activated conda environment say, has gptlib from here and all pins."""
+    from urllib.parse import unquote, urlparse
+    from urllib.request import url2pathname
+
+    notes = [
+        found.read_text("direct_url.json")
+        for found in importlib.metadata.distributions(name="gptlib")
+    ]
+    folders = [
+        url2pathname(unquote(urlparse(json.loads(note)["url"]).path)) for note in notes if note
+    ]
+    from_here = any(Path(folder).resolve() == ROOT for folder in folders)
+    return from_here and all(version_here(name) == version for name, version in pins().items())
+
+
+def python_in(venv):
+    """The path of the interpreter inside the virtual environment venv."""
+    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def fingerprint():
+    """What the installation depends on."""
+    return hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+
+
+def environment(torch_index=None):
+    """The interpreter to work with; .venv is made, or brought up to date with pyproject.toml, where needed."""
+    if running_python_fits():
+        return sys.executable
+    stamp, python = VENV / "installed.txt", python_in(VENV)
+    if stamp.is_file() and python.exists() and stamp.read_text(encoding="utf-8") == fingerprint():
+        return str(python)
+    print(
+        "Installing into .venv: a few minutes the first time, nothing on the next start.",
+        flush=True,
+    )
+    make_venv()
+    install(python, torch_index)
+    stamp.write_text(fingerprint(), encoding="utf-8")
+    return str(python)
+
+
+def make_venv():
+    """Make .venv, or mend one that was left half made; a torch of the right version outside stays visible inside."""
+    command = [sys.executable, "-m", "venv", str(VENV)]
+    if version_here("torch") == pins()["torch"] and sys.prefix == sys.base_prefix:
+        command.append("--system-site-packages")
+    said = call(command)
+    if said is not None:
+        raise Sentence(
+            reason(said)
+            or "Python could not make the folder .venv (%s); on Debian and Ubuntu `apt install python3-venv` helps, "
+            "elsewhere delete .venv and try again."
+            % last_line(said)
+        )
+
+
+def install(python, torch_index):
+    """Install gptlib and its pinned packages with pip; what is there already stays."""
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    steps = [[*pip, "-e", str(ROOT) + "[dev]"]]
+    if torch_index:
+        steps.insert(0, [*pip, "torch==" + pins()["torch"], "--index-url", torch_index])
+    for command in steps:
+        said = call(command)
+        if said is not None:
+            raise Sentence(
+                reason(said)
+                or "pip could not install the packages (%s); the same command tries again and keeps what is there."
+                % last_line(said)
+            )
+
+
+def call(command):
+    """Run command; None if it succeeds, else what it said."""
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        text=True,
+        errors="replace",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    return None if done.returncode == 0 else done.stdout
+
+
+def reason(said):
+    """A sentence for the causes that one can name, or None."""
+    if "No space left" in said or "Errno 28" in said or "not enough space" in said:
+        return "The disk is full; the packages need 3 GB, with CUDA 10; free some and run the same command again."
+    offline = (
+        "NewConnectionError",
+        "Temporary failure in name resolution",
+        "getaddrinfo failed",
+        "Max retries exceeded",
+    )
+    if any(word in said for word in offline):
+        return "pip cannot reach its package index; the first start needs the network, run the same command again then."
+    return None
+
+
+def last_line(said):
+    """The last line that says something, errors first."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith("error")]
+    return (errors or lines or ["it said nothing"])[-1].removeprefix("ERROR: ")[:300].rstrip(".")
+
+
+# ---- the reader's copies
+
+
+def copy_lectures(source=ROOT / "notebooks", target=ROOT / "my"):
+    """Bring lectures from source to target and never overwrite: one that changed since arrives beside the reader's.
+
+    Returns the new files. target/.lectures.json remembers which text of each lecture has been brought.
+    """
+    target.mkdir(exist_ok=True)
+    memory = target / ".lectures.json"
+    brought = json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else {}
+    new = []
+    for lecture in sorted(source.glob("*.ipynb")):
+        text = hashlib.sha256(lecture.read_bytes()).hexdigest()
+        mine = target / lecture.name
+        if mine.exists() and brought.get(lecture.name) == text:
+            continue
+        number = 2
+        while mine.exists():
+            mine = target / ("%s_new%s.ipynb" % (lecture.stem, number))
+            number += 1
+        part = mine.with_name(mine.name + ".part")
+        shutil.copyfile(lecture, part)
+        os.replace(part, mine)
+        brought[lecture.name] = text
+        new.append(mine)
+    part = memory.with_name(memory.name + ".part")
+    part.write_text(json.dumps(brought, indent=1), encoding="utf-8")
+    os.replace(part, memory)
+    return new
+
+
+# ---- the commands
+
+
+def lab(arguments):
+    """Open JupyterLab on the first lecture."""
+    original = take_flag(arguments, "--original")
+    python = environment(take_value(arguments, "--torch-index"))
+    check_port(arguments)
+    if original:
+        folder = ROOT / "notebooks"
+    else:
+        folder = ROOT / "my"
+        for path in copy_lectures():
+            if "_new" in path.stem:
+                print(
+                    "A lecture has changed since you copied it: the new one is my/%s, yours is untouched."
+                    % path.name
+                )
+    first = sorted(folder.glob("*.ipynb"))[0]
+    options = [
+        "--ServerApp.root_dir=%s" % ROOT,
+        "--LabApp.default_url=/lab/tree/%s" % first.relative_to(ROOT).as_posix(),
+        "--LabApp.extension_manager=readonly",  # it would ask a package index for extensions
+    ]
+    return become([python, "-m", "jupyterlab", *options, *arguments])
+
+
+def become(command):
+    """Run command in place of this process, so that stopping one stops the other; on Windows, wait for it."""
+    if os.name == "nt":
+        return subprocess.call(command, cwd=ROOT)
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    return os.execv(command[0], command)
+
+
+def check_port(arguments):
+    """Raise Sentence if --port names one that is taken; without --port, JupyterLab looks for a free one itself."""
+    wanted = [a.split("=", 1)[1] for a in arguments if a.startswith("--port=")]
+    wanted += [value for flag, value in zip(arguments, arguments[1:]) if flag == "--port"]
+    for port in wanted:
+        if not port.isdigit() or not 0 <= int(port) < 65536:
+            raise Sentence("--port is %s; it must be a number from 0 to 65535." % port)
+        with socket.socket() as probe:
+            if os.name != "nt":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", int(port)))
+            except OSError:
+                raise Sentence(
+                    "Port %s is taken or not allowed; leave --port out and a free one is found."
+                    % port
+                ) from None
+
+
+def test(arguments):
+    """Run everything that CI runs."""
+    python = environment(take_value(arguments, "--torch-index"))
+    return become([python, "-m", "pytest", *arguments])
+
+
+def refresh(arguments):
+    """Run notebooks in place."""
+    return subprocess.call(
+        [environment(), "-m", "gptlib.instruments.authoring", "refresh", *arguments], cwd=ROOT
+    )
+
+
+def take_flag(arguments, flag):
+    """Remove flag from arguments; whether it was there."""
+    there = flag in arguments
+    if there:
+        arguments.remove(flag)
+    return there
+
+
+def take_value(arguments, flag):
+    """Remove `flag value` or `flag=value` from arguments; the value, or None."""
+    for i, argument in enumerate(arguments):
+        if argument == flag:
+            if i + 1 == len(arguments):
+                raise Sentence("%s needs a value behind it." % flag)
+            value = arguments[i + 1]
+            del arguments[i : i + 2]
+            return value
+        if argument.startswith(flag + "="):
+            return arguments.pop(i).split("=", 1)[1]
+    return None
+
+
+COMMANDS = {"lab": lab, "test": test, "refresh": refresh}
+
+
+def main(arguments):
+    """Run one command; its exit status."""
+    try:
+        check_python(sys.version_info)
+        if not arguments or arguments[0] in ("-h", "--help", "help"):
+            print(__doc__.strip())
+            return 0
+        if arguments[0] not in COMMANDS:
+            raise Sentence(
+                "There is no command %r; there are: %s." % (arguments[0], ", ".join(COMMANDS))
+            )
+        return COMMANDS[arguments[0]](list(arguments[1:]))
+    except Sentence as sentence:
+        print(sentence, file=sys.stderr)
+    except OSError as problem:
+        print(
+            reason(str(problem)) or "%s; mend that and run the same command again." % problem,
+            file=sys.stderr,
+        )
+    except KeyboardInterrupt:
+        print("Stopped; the same command goes on where this one was.", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

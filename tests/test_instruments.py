@@ -1,0 +1,177 @@
+import base64
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gptlib.bigram import BigramLanguageModel
+from gptlib.instruments import plots, subwords, widgets
+from gptlib.instruments.landmarks import landmarks
+from gptlib.instruments.progress import clock, watch
+from gptlib.tokenizer import CharTokenizer
+from gptlib.train import TrainConfig, full_loss, train
+
+MATRIX = np.array([[0.2, 0.8], [1.0, 0.0]])
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(png)))
+
+
+def test_the_same_data_gives_the_same_bytes_and_other_data_others():
+    draw = lambda matrix: plots.heatmap(matrix, "ab", "cd", "a title", numbers=".1f").png()  # noqa: E731
+    assert draw(MATRIX) == draw(MATRIX) != draw(MATRIX.T)
+
+
+@pytest.mark.parametrize("make", [
+    lambda m: plots.heatmap(m, "ab", "cd", "t", numbers=".1f", top=1),
+    lambda m: plots.bars(m[0], "ab", "t", top=1),
+    lambda m: plots.side_by_side({"one": m, "two": m}, "ab", "cd", numbers=".1f", top=1),
+])  # fmt: skip
+def test_the_fast_redraw_shows_what_a_new_picture_would(make):
+    moved = make(MATRIX)
+    data = (
+        MATRIX.T[0]
+        if "bars" in repr(moved)
+        else [MATRIX.T] * 2
+        if "one" in repr(moved)
+        else MATRIX.T
+    )
+    fast, whole = pixels(moved.png_of(data)), pixels(make(MATRIX.T).png())
+    assert (np.abs(fast.astype(int) - whole).max(axis=2) > 40).mean() < 0.01
+
+
+def test_invisible_characters_are_made_visible():
+    assert plots.visible("a b\n\t") == ["a", "␣", "b", "↵", "⇥"]
+
+
+# what a reader without red or green cones sees, in linear RGB (Machado, Oliveira and Fernandes 2009, severity 1)
+PROTANOPIA = [
+    [0.152286, 1.052583, -0.204868],
+    [0.114503, 0.786281, 0.099216],
+    [-0.003882, -0.048116, 1.051998],
+]
+DEUTERANOPIA = [
+    [0.367322, 0.860646, -0.227968],
+    [0.280085, 0.672501, 0.047413],
+    [-0.011820, 0.042940, 0.968881],
+]
+
+
+@pytest.mark.parametrize("seen_by", [np.eye(3), np.array(PROTANOPIA), np.array(DEUTERANOPIA)])
+@pytest.mark.parametrize("together", [("query", "key", "value", "x"), ("train", "val", "sample")])
+def test_colours_that_stand_together_are_told_apart_without_full_colour_vision(seen_by, together):
+    codes = [
+        [int(plots.COLOURS[name][i : i + 2], 16) / 255 for i in (1, 3, 5)] for name in together
+    ]
+    seen = np.clip(np.array(codes) ** 2.2 @ seen_by.T, 0, 1) ** (1 / 2.2)
+    gaps = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
+    assert min(gaps) > 0.15
+
+
+def test_a_moved_slider_changes_the_image_and_a_bad_value_leaves_the_last_good_one():
+    def data(scale):
+        if scale > 0.9:
+            raise ValueError("too much <b>")
+        return MATRIX * scale
+
+    live = widgets.Live(
+        plots.heatmap(MATRIX, top=1), data, scale=widgets.slider(0.0, 1.0, 0.5, 0.1)
+    )
+    first = live.image.value
+    live.controls["scale"].value = 0.2
+    second = live.image.value
+    assert first != second and np.allclose(live.shown, MATRIX * 0.2)
+    live.controls["scale"].value = 1.0
+    assert live.image.value == second and "too much &lt;b&gt;" in live.sentence.value
+    live.controls["scale"].value = 0.5
+    assert live.image.value == first and live.sentence.value == ""
+
+
+def test_a_live_picture_carries_a_still_one_and_words_for_places_without_widgets():
+    live = widgets.Live(
+        plots.heatmap(MATRIX, title="weights"), lambda s: MATRIX, s=widgets.slider(0, 3, 1)
+    )
+    bundle = live._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]) == live.image.value
+    assert bundle["text/plain"] == "[picture: weights, 2 × 2] with s"
+
+
+def test_live_text_escapes_what_is_typed_and_reports_bad_input():
+    def data(line):
+        return widgets.token_boxes(CharTokenizer().encode(line) and list(line))
+
+    live = widgets.LiveHTML("boxes", data, line=widgets.text_box("a & b"))
+    assert "&amp;" in live.shown and "5 tokens" in live.sentence.value
+    live.controls["line"].value = "é"
+    assert "&#x27;é&#x27;" in live.sentence.value and "5 tokens" in live.sentence.value
+
+
+def test_landmarks_are_what_the_counted_models_score():
+    tokens = torch.randint(6, (900,), generator=torch.Generator().manual_seed(0))
+    data = tokens[:800], tokens[800:]
+    pairs = torch.ones(6, 6)
+    for a, b in zip(data[0], data[0][1:]):
+        pairs[a, b] += 1
+    model = BigramLanguageModel(6)
+    model.token_embedding_table.weight.data = (pairs / pairs.sum(1, keepdim=True)).log()
+    marks = landmarks(data, 6)
+    assert abs(marks["best bigram"] - full_loss(model, data[1], 7)) < 1e-5
+    single = (torch.bincount(data[0], minlength=6) + 1.0).log()
+    model.token_embedding_table.weight.data = single.expand(6, 6).clone()
+    assert abs(marks["letter frequencies"] - full_loss(model, data[1], 7)) < 1e-5
+
+
+TINY = TrainConfig(steps=6, batch_size=2, block_size=3, eval_every=3, eval_batches=1)
+
+
+def training():
+    tokens = torch.arange(40) % 7
+    return train(BigramLanguageModel(7), (tokens, tokens), TINY)
+
+
+def test_watching_hands_on_every_pair_and_leaves_one_tidy_line(capsys):
+    pairs = list(watch(training(), TINY.steps))
+    said = capsys.readouterr()
+    assert [step for step, _ in pairs] == list(range(7))
+    assert (
+        said.out == "" and said.err.count("\n") == 1 and said.err.startswith("step 6 of 6 · train ")
+    )
+
+
+def test_an_interrupt_ends_the_loop_and_not_the_program(capsys):
+    def interrupted():
+        for step, losses in training():
+            if step == 4:
+                raise KeyboardInterrupt
+            yield step, losses
+
+    pairs = list(watch(interrupted(), TINY.steps))
+    assert [step for step, _ in pairs] == [0, 1, 2, 3]
+    assert "stopped at step 3; the model keeps" in capsys.readouterr().err
+
+
+def test_a_sample_is_asked_for_at_every_evaluation_only():
+    asked = []
+    list(watch(training(), TINY.steps, sample=lambda: asked.append(1) or "text"))
+    assert len(asked) == 3
+
+
+def test_clock():
+    assert (clock(75.9), clock(5), clock(3600)) == ("1:15", "0:05", "60:00")
+
+
+def test_gpt2_pieces_are_those_of_the_published_vocabulary():
+    gpt2 = subwords.gpt2()
+    assert gpt2.n_vocab == 50_257
+    assert gpt2.encode("hello world") == [31373, 995]
+    assert subwords.pieces(gpt2, "hello world") == ["hello", " world"]
+
+
+def test_pieces_put_together_are_the_text():
+    text = "Where is Romeo, my Romeo?\n"
+    bpe = subwords.train_bpe(text * 20, 280)
+    for tokenizer in (CharTokenizer.from_text(text), bpe, subwords.gpt2()):
+        assert "".join(subwords.pieces(tokenizer, text)) == text
