@@ -5,6 +5,7 @@
     python run.py lab --original      open notebooks/ themselves instead of your copies in my/
     python run.py test                prove that everything in here is true; extra arguments go to pytest
     python run.py refresh [NN ...]    run notebooks in place and store what they show; all of them without a number
+    python run.py experiments list    what has been measured with several seeds; run NAME, table NAME
 
 --torch-index URL, after lab or test, gives pip another index for torch alone, such as PyTorch's CPU-only one.
 """
@@ -266,6 +267,11 @@ def refresh(arguments):
     )
 
 
+def experiments(arguments):
+    """List, run or show the experiments whose results are in data/results."""
+    return become([environment(), "-m", "gptlib.instruments.experiments", *arguments])
+
+
 def take_flag(arguments, flag):
     """Remove flag from arguments; whether it was there."""
     there = flag in arguments
@@ -288,7 +294,7 @@ def take_value(arguments, flag):
     return None
 
 
-COMMANDS = {"lab": lab, "test": test, "refresh": refresh}
+COMMANDS = {"lab": lab, "test": test, "refresh": refresh, "experiments": experiments}
 
 
 def main(arguments):

@@ -149,3 +149,30 @@ def sampling(temperature, top_k, vocab_size):
         raise ValueError(
             f"top_k is {top_k}; it must be between 1 and the vocabulary's {vocab_size}, or None"
         )
+
+
+def share(n_embd, n_head):
+    """n_embd / n_head, the channels of one head; ValueError unless n_head divides n_embd."""
+    at_least(1, n_embd=n_embd, n_head=n_head)
+    if n_embd % n_head:
+        raise ValueError(
+            f"n_embd {n_embd} cannot be shared by {n_head} heads; take an n_embd that n_head divides"
+        )
+    return n_embd // n_head
+
+
+def fits(T, block_size):
+    """Raise ValueError unless T tokens are at most block_size."""
+    if block_size < T:
+        raise ValueError(
+            f"{T} tokens came, and block_size is {block_size}; show the model the last {block_size} only"
+        )
+
+
+def token_shape(tokens, block_size):
+    """(B, T) of tokens; raises unless they are a (B, T) tensor of whole numbers with T at most block_size."""
+    token_tensor(tokens)
+    if tokens.dim() != 2:
+        raise ValueError(f"tokens have shape {tuple(tokens.shape)}; a model wants (B, T)")
+    fits(tokens.shape[1], block_size)
+    return tokens.shape

@@ -96,7 +96,7 @@ def full_loss(model, tokens, block_size):
 
 
 def train(model, data, config, optimizer=None, start=0):
-    """Trains model in place and hands over (steps done, losses) after every step.
+    """Trains model in place; before every step, and after the last, hands over (steps done, losses).
 
     losses is estimate_loss's at every config.eval_every steps and at the end, and {} in between. data: (train tokens,
     val tokens), each (N,) long, on the model's device. The first yield is before any step, the last after config.steps.

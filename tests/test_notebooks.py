@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from gptlib.instruments import authoring
+from gptlib.instruments import authoring, experiments
 
 PATHS = sorted(authoring.NOTEBOOKS.glob("*.ipynb"))
 NOTEBOOKS = {path.name: authoring.read(path) for path in PATHS}
@@ -30,8 +30,13 @@ def test_the_last_definition_of_a_taught_name_is_the_librarys_text(name):
             )
 
 
+# in the library already, since experiments and the shipped model need them; their notebooks are being written
+COMING = {"FeedForward", "LayerNorm", "Block", "GPTConfig", "GPT"}
+COMING_NOTEBOOKS = {"07_feed_forward.ipynb", "08_residual_connections.ipynb"}
+
+
 def test_every_taught_name_is_built_in_exactly_one_notebook():
-    for taught in TAUGHT:
+    for taught in set(TAUGHT) - COMING:
         built_in = [
             name
             for name, notebook in NOTEBOOKS.items()
@@ -131,6 +136,7 @@ def test_steps_are_small(name):
 
 
 NOTES = {1: "01", 2: "01", 3: "01", 4: "02", 5: "01", 6: "02", 7: "02", 8: "03"}
+NOTES |= {9: "04", 10: "04", 11: "04", 12: "05", 13: "05", 14: "06", 15: "06", 16: "06", 23: "05"}
 
 
 @pytest.mark.parametrize(("note", "number"), NOTES.items())
@@ -150,11 +156,34 @@ def test_every_margin_note_is_answered_under_a_heading_that_can_be_linked_to(not
     assert len(headings) == 1, f"margin note {note} has {len(headings)} headings in {number}"
 
 
+RESULT = re.compile(r"(\d+\.\d+)\s*<!-- result: ([^/>]+)/([^/>]+?)(?:/([^/>]+?))? -->")
+
+
+def quoted_results():
+    for name, notebook in NOTEBOOKS.items():
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                assert cell.source.count("<!-- result:") == len(RESULT.findall(cell.source)), (
+                    f"{name}: a broken quotation"
+                )
+                yield from ((name, *found) for found in RESULT.findall(cell.source))
+
+
+@pytest.mark.parametrize(("name", "number", "experiment", "variant", "column"), quoted_results())
+def test_a_number_quoted_from_an_experiment_is_the_mean_in_its_csv(
+    name, number, experiment, variant, column
+):
+    measured = experiments.mean(experiment, variant, column or "full_loss")
+    decimals = len(number.split(".")[1])
+    assert f"{measured:.{decimals}f}" == number, (
+        f"{name} says {number}, data/results has {measured:.4f}"
+    )
+
+
 def test_links_between_notebooks_lead_somewhere():
-    coming = {"04_queries_keys_values.ipynb"} - set(NOTEBOOKS)
     for name, notebook in NOTEBOOKS.items():
         for cell in notebook.cells:
             for target in re.findall(r"\]\((\d\d_\w+\.ipynb)", cell.source):
-                assert target in NOTEBOOKS or target in coming, (
+                assert target in NOTEBOOKS or target in COMING_NOTEBOOKS, (
                     f"{name} links to {target}, which is not there"
                 )

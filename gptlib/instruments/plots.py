@@ -89,7 +89,7 @@ def ticks(axes, rows=None, columns=None):
     """Write characters beside the rows and under the columns."""
     for axis, labels in ((axes.yaxis, rows), (axes.xaxis, columns)):
         if labels is not None:
-            size = 11 if len(labels) <= 45 else 7.5
+            size = 11 if len(labels) <= 45 else 8.5
             axis.set_ticks(range(len(labels)), visible(labels), fontsize=size)
             axis.set_tick_params(length=0)
 
@@ -197,6 +197,7 @@ def bars(
     title="",
     y_name="",
     colour="x",
+    bottom=0,
     top=None,
     second=None,
     names=("", ""),
@@ -223,7 +224,7 @@ def bars(
     axes.set_title(title, fontsize=11)
     axes.set_ylabel(y_name)
     if top is not None:
-        axes.set_ylim(0, top)
+        axes.set_ylim(bottom, top)
 
     def draw_data(new):
         for bar, value in zip(found, new):
@@ -243,6 +244,7 @@ def curves(
     log_y=False,
     landmarks=None,
     marks="o",
+    y_range=None,
     size=(7.0, 3.6),
 ):
     """Lines over numbers. lines: {name: (xs, ys)}; names in COLOURS get their colour. landmarks: {name: y}."""
@@ -264,6 +266,8 @@ def curves(
         axes.set_xscale("log", base=2)
     if log_y:
         axes.set_yscale("log")
+    if y_range:
+        axes.set_ylim(*y_range)
     if not log_y and max(axes.get_ylim()) > 10_000:
         axes.yaxis.set_major_formatter("{x:,.0f}")
     draw_landmarks(axes, landmarks)
@@ -288,3 +292,49 @@ def losses(history, landmarks=None, title=""):
     steps = [step for step, _ in history]
     lines = {split: (steps, [found[split] for _, found in history]) for split in ("train", "val")}
     return curves(lines, title, "step", "loss (nats per character)", landmarks=landmarks)
+
+
+def compare(groups, title="", x_name="val loss (nats per character)", reported=None):
+    """Seeds as points, their mean as a bar, one row a group, in the order given; reading down is reading the ladder.
+
+    groups: {name: [loss of each seed]}; a loss that is not finite is drawn as “diverged” at the right end.
+    reported: {name: a value that others report}, drawn as an open square.
+    """
+    names = list(groups)
+    picture = Picture(f"{title or x_name}: {', '.join(names)}", 9.0, 1.1 + 0.42 * len(names))
+    axes = tidy(picture.add_subplot())
+    finite = [value for values in groups.values() for value in values if np.isfinite(value)]
+    for row, name in enumerate(names):
+        values = [value for value in groups[name] if np.isfinite(value)]
+        axes.plot(values, [row] * len(values), "o", color=COLOURS["val"], alpha=0.45, markersize=5)
+        if len(values) == len(groups[name]) and values:
+            axes.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color="#222222", linewidth=2)
+            axes.annotate(
+                f"{np.mean(values):.3f}",
+                (1.01, row),
+                xycoords=("axes fraction", "data"),
+                va="center",
+            )
+        else:
+            axes.annotate("diverged", (1.01, row), xycoords=("axes fraction", "data"), va="center")
+        if name in (reported or {}):
+            axes.plot([reported[name]], [row], "s", color="#222222", fillstyle="none", markersize=8)
+    span = (max(finite) - min(finite)) or 0.1
+    low = min(finite + list((reported or {}).values()))
+    axes.set_xlim(low - 0.08 * span, max(finite + list((reported or {}).values())) + 0.08 * span)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.grid(axis="x", color="#dddddd")
+    axes.set_axisbelow(True)
+    axes.set_title(title, fontsize=11)
+    axes.set_xlabel(x_name)
+    return picture
+
+
+def ladder(groups, reported=None):
+    """The loss ladder: one rung a row, each one change to the one above it; squares are what others report."""
+    return compare(
+        groups,
+        "the loss ladder: points are seeds, bars their means, squares what others report",
+        reported=reported,
+    )

@@ -105,11 +105,16 @@ class LiveHTML(Live):
 BOX_COLOURS = ("#0072B255", "#E69F0055", "#009E7355", "#CC79A755")
 
 
-def token_boxes(pieces):
-    """Pieces of text as coloured boxes, invisible characters made visible, and their number."""
-    boxes = "".join(
+def boxes(pieces):
+    """Pieces of text as a row of coloured boxes, invisible characters made visible."""
+    found = "".join(
         f'<span style="background:{BOX_COLOURS[i % 4]};padding:2px 3px;margin:1px;border-radius:3px">'
         f"{escaped(''.join(plots.visible(piece)))}</span>"
         for i, piece in enumerate(pieces)
     )
-    return f'<p style="font-family:monospace;line-height:2">{boxes}</p><p>{len(pieces)} tokens</p>'
+    return f'<p style="font-family:monospace;line-height:2">{found}</p>'
+
+
+def token_boxes(pieces):
+    """The boxes and under them their number."""
+    return f"{boxes(pieces)}<p>{len(pieces)} tokens</p>"

@@ -1,0 +1,228 @@
+"""How the trained models in data/checkpoints were made; each can be made again with one command.
+
+    python -m gptlib.instruments.recipes shakespeare [--device cuda]
+    python -m gptlib.instruments.recipes snapshots
+
+A run that was broken off goes on where it stopped. Its log is data/results/NAME_training.csv.
+"""
+
+import argparse
+import csv
+import math
+import platform
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+
+from gptlib.data import load_text, train_val_split
+from gptlib.instruments import checkpoint
+from gptlib.instruments.progress import watch
+from gptlib.model import GPT, GPTConfig
+from gptlib.tokenizer import LECTURE_ALPHABET, CharTokenizer
+from gptlib.train import TrainConfig, full_loss
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+@dataclass(frozen=True)
+class WarmupThenLinear(TrainConfig):
+    """A learning rate that rises over the first steps and then falls in a straight line to zero."""
+
+    warmup: int = 100
+
+    def lr_at(self, step):
+        return self.learning_rate * min((step + 1) / self.warmup, 1 - step / self.steps)
+
+    def optimizer(self, model):
+        return muon_and_adamw(model, self.learning_rate)
+
+
+class Together:
+    """Several optimizers that look like one: they step together, their groups and states are numbered through."""
+
+    def __init__(self, *optimizers):
+        self.optimizers = optimizers
+
+    @property
+    def param_groups(self):
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def zero_grad(self, set_to_none=True):
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=set_to_none)
+
+    def step(self):
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+    def state_dict(self):
+        state, groups, first = {}, [], 0
+        for optimizer in self.optimizers:
+            own = optimizer.state_dict()
+            state |= {first + number: values for number, values in own["state"].items()}
+            groups.append(own["param_groups"])
+            first += sum(len(group["params"]) for group in optimizer.param_groups)
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, stored):
+        first = 0
+        for optimizer, groups in zip(self.optimizers, stored["param_groups"]):
+            count = sum(len(group["params"]) for group in optimizer.param_groups)
+            state = {n - first: v for n, v in stored["state"].items() if first <= n < first + count}
+            optimizer.load_state_dict({"state": state, "param_groups": groups})
+            first += count
+
+
+def muon_and_adamw(model, learning_rate):
+    """Muon for the matrices of the body, AdamW for all else; Muon's steps are scaled to AdamW's size, so that one
+    learning rate serves both."""
+    matrices = [weight for weight in model.body.parameters() if weight.dim() == 2]
+    known = {id(weight) for weight in matrices}
+    others = [weight for weight in model.parameters() if id(weight) not in known]
+    muon = torch.optim.Muon(matrices, learning_rate, 0.1, adjust_lr_fn="match_rms_adamw")
+    adamw = torch.optim.AdamW(others, learning_rate, (0.9, 0.99), weight_decay=0.0, fused=True)
+    return Together(muon, adamw)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model's sizes, its training, and how often it is scored on the whole validation part."""
+
+    sizes: GPTConfig
+    training: TrainConfig
+    score_every: int
+    keep: tuple = ()  # steps of which a snapshot is kept; without any, the best score is
+
+
+RECIPES = {
+    "shakespeare": Recipe(
+        GPTConfig(block_size=128, n_embd=192, n_head=6, n_layer=6, dropout=0.1),
+        WarmupThenLinear(
+            steps=4000,
+            batch_size=32,
+            block_size=128,
+            learning_rate=5e-3,
+            eval_every=250,
+            eval_batches=4,
+        ),
+        score_every=500,
+    ),
+    "snapshots": Recipe(
+        GPTConfig(block_size=64, n_embd=64, n_head=4, n_layer=3),
+        WarmupThenLinear(
+            steps=3000,
+            batch_size=32,
+            block_size=64,
+            learning_rate=5e-3,
+            eval_every=500,
+            eval_batches=4,
+        ),
+        score_every=3000,
+        keep=(0, 50, 100, 200, 400, 800, 1600, 3000),
+    ),
+}
+
+
+def with_fast_norms(model):
+    """The same model with torch's own LayerNorm in place of ours: the same function and names, fewer calls."""
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if type(child).__name__ == "LayerNorm" and not isinstance(child, nn.LayerNorm):
+                twin = nn.LayerNorm(len(child.weight), eps=child.eps)
+                twin.load_state_dict(child.state_dict())
+                setattr(module, name, twin)
+    return model
+
+
+def start_smaller(model, std=0.02):
+    """model with GPT-2's own 0.02 for its random numbers, whatever its width; the numbers are otherwise GPT's."""
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() == 2:
+                weight *= std / (0.02 * math.sqrt(768 / model.config.n_embd))
+    return model
+
+
+def ship(path, model, note):
+    """Write model at path in 16 bits, with what is needed to build it again."""
+    twin = GPT(model.config).half()
+    twin.load_state_dict(model.state_dict())
+    checkpoint.save(
+        path, twin, {"sizes": asdict(model.config), "alphabet": LECTURE_ALPHABET} | note
+    )
+
+
+def make(name, device="cpu", steps=None):
+    """Follow a recipe from start to end, or from where it was broken off; writes the checkpoint(s) and the log."""
+    recipe = RECIPES[name]
+    training = (
+        recipe.training
+        if steps is None
+        else type(recipe.training)(**asdict(recipe.training) | {"steps": steps})
+    )
+    tokens = torch.tensor(
+        CharTokenizer().encode(load_text(DATA / "shakespeare.txt")), device=device
+    )
+    data = train_val_split(tokens)
+    torch.manual_seed(training.seed)
+    model = with_fast_norms(start_smaller(GPT(recipe.sizes))).to(device)
+    run, log = DATA.parent / "my" / f"{name}.run", DATA / "results" / f"{name}_training.csv"
+    rows = list(csv.DictReader(log.open(encoding="utf-8"))) if run.exists() and log.exists() else []
+    best = min((float(row["full_loss"]) for row in rows if row["full_loss"]), default=float("inf"))
+    before = float(rows[-1]["seconds"]) if rows else 0.0
+    began = time.perf_counter()
+    steps_taken = checkpoint.resumable(run, model, data, training, save_every=recipe.score_every)
+    for step, losses in watch(steps_taken, training.steps):
+        if step in recipe.keep:
+            ship(DATA / "checkpoints" / f"{name}_{step:04d}.safetensors", model, {"step": step})
+        if not losses:
+            continue
+        row = {
+            "step": step,
+            "train": round(losses["train"], 4),
+            "val": round(losses["val"], 4),
+            "full_loss": "",
+        }
+        if step and (step % recipe.score_every == 0 or step == training.steps):
+            score = full_loss(model, data[1], recipe.sizes.block_size)
+            row["full_loss"] = round(score, 4)
+            if score < best and not recipe.keep:
+                best = score
+                ship(
+                    DATA / "checkpoints" / f"{name}.safetensors",
+                    model,
+                    {"step": step, "full_loss": round(score, 4)},
+                )
+        row |= {
+            "seconds": round(before + time.perf_counter() - began),
+            "machine": f"{platform.machine()} {device}, {torch.get_num_threads()} thread(s)",
+            "torch": torch.__version__,
+        }
+        rows = [old for old in rows if int(old["step"]) < step] + [row]
+        write_log(log, rows)
+
+
+def write_log(path, rows):
+    """Write rows as CSV in one piece."""
+    beside = path.with_name(path.name + ".part")
+    with beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    beside.replace(path)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", choices=RECIPES)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--steps", type=int, help="fewer steps than the recipe's, to try it")
+    parser.add_argument("--threads", type=int, default=1)
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    make(chosen.name, chosen.device, chosen.steps)

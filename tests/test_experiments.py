@@ -1,0 +1,168 @@
+"""The harness: what is done is not run again, what is missing is known, and rows say what they are."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn as nn
+
+from gptlib.bigram import BigramLanguageModel
+from gptlib.instruments import experiments, plots
+from gptlib.instruments.catalogue import EXPERIMENTS
+from gptlib.instruments.experiments import Experiment, Variant
+from gptlib.train import TrainConfig
+
+ROOT = Path(__file__).parents[1]
+
+
+def nothing(model, data, config):
+    return 0.5
+
+
+class Explodes(BigramLanguageModel):
+    def forward(self, tokens):
+        return super().forward(tokens) * math.nan
+
+
+TINY = Experiment(
+    "tiny",
+    "Does the harness work?",
+    {
+        "plain": Variant(lambda: BigramLanguageModel(65)),
+        "fast": Variant(lambda: BigramLanguageModel(65), {"learning_rate": 1.0}),
+        "bad": Variant(lambda: Explodes(65)),
+    },
+    TrainConfig(steps=3, batch_size=2, block_size=4),
+    seeds=2,
+    measures={"extra": nothing},
+)
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """Results go to a folder of the test, runs happen in this process, on a short text."""
+
+    class Here:
+        def __init__(self, jobs): ...
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_): ...
+
+        def imap_unordered(self, function, tasks):
+            for _, variant, seed, steps, device, text in tasks:
+                ran.append((variant, seed))
+                yield experiments.run_one(TINY, variant, seed, steps, device, text)
+
+    ran = []
+    (tmp_path / "short.txt").write_text("to be or not to be " * 30)
+    monkeypatch.setattr(experiments, "DATA", tmp_path)
+    monkeypatch.setattr(
+        experiments.multiprocessing, "get_context", lambda _: type("C", (), {"Pool": Here})
+    )
+    return ran, tmp_path / "short.txt"
+
+
+def test_a_run_is_stored_with_what_it_was_and_never_done_twice(results, capsys):
+    ran, text = results
+    experiments.run(TINY, seeds=1, text=text)
+    assert len(ran) == 3
+    experiments.run(TINY, text=text)
+    assert ran[3:] == [("plain", 1), ("fast", 1), ("bad", 1)]
+    experiments.run(TINY, text=text)
+    assert len(ran) == 6
+    rows = experiments.rows_of("tiny")
+    assert [(row["variant"], row["seed"]) for row in rows] == [
+        (v, s) for v in TINY.variants for s in "01"
+    ]
+    assert json.loads(rows[2]["setting"])["learning_rate"] == 1.0 and rows[0]["extra"] == "0.5"
+    assert rows[0]["parameters"] == "4225" and rows[0]["torch"] == torch.__version__
+
+
+def test_another_number_of_steps_is_another_run(results):
+    ran, text = results
+    experiments.run(TINY, seeds=1, text=text)
+    assert len(experiments.missing_runs(TINY, 1, 4, text)) == 3
+    assert experiments.missing_runs(TINY, 1, 3, text) == []
+
+
+def test_the_same_seed_gives_the_same_row_but_for_the_time(results):
+    _, text = results
+    one, two = (experiments.run_one(TINY, "plain", 1, text=text) for _ in range(2))
+    assert one | {"seconds": 0} == two | {"seconds": 0}
+
+
+def test_divergence_is_a_result_and_not_a_gap(results):
+    _, text = results
+    experiments.run(TINY, text=text)
+    values = experiments.losses("tiny", text="short")["bad"]
+    assert len(values) == 2 and all(math.isnan(value) for value in values)
+    assert math.isnan(experiments.summary(values)[0])
+    assert "diverged" in experiments.table("tiny", text="short")
+
+
+def test_the_mean_and_the_largest_distance_from_it():
+    assert experiments.summary([1.0, 2.0, 6.0]) == (3.0, 3.0)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_of_the_series_is_complete(name):
+    experiment = EXPERIMENTS[name]
+    missing = experiments.missing_runs(experiment, experiment.seeds, None, experiments.CORPUS)
+    assert missing == [], f"run `python run.py experiments run {name}`"
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_stored_rows_belong_to_variants_that_exist_and_say_how_many_parameters_these_have(name):
+    experiment = EXPERIMENTS[name]
+    for row in experiments.rows_of(name):
+        assert row["variant"] in experiment.variants
+    for variant in experiment.variants:
+        row = next(row for row in experiments.rows_of(name) if row["variant"] == variant)
+        model = experiment.variants[variant].build()
+        assert int(row["parameters"]) == sum(p.numel() for p in model.parameters())
+
+
+def test_the_controls_have_as_many_weights_as_what_they_control():
+    variants = EXPERIMENTS["two_of_qkv"].variants
+    sizes = {name: sum(p.numel() for p in v.build().parameters()) for name, v in variants.items()}
+    assert len({sizes[name] for name in sizes if name != "q, k, v"}) == 1 < len(set(sizes.values()))
+
+
+def test_results_stay_small():
+    assert sum(path.stat().st_size for path in experiments.DATA.glob("results/*.csv")) < 2_000_000
+
+
+def test_the_readmes_experiments_command_lists_them():
+    done = subprocess.run(
+        [sys.executable, "run.py", "experiments", "list"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and all(name in done.stdout for name in EXPERIMENTS)
+
+
+def test_a_first_run_can_be_started_from_the_command_line(capsys):
+    experiments.main(["list"])
+    said = capsys.readouterr().out
+    assert all(name in said for name in EXPERIMENTS)
+    with pytest.raises(SystemExit):
+        experiments.main(["run", "nonsense"])
+
+
+def test_the_ladder_picture_draws_seeds_divergence_and_what_others_report():
+    groups = {"one": [2.5, 2.6], "two": [2.1], "gone": [math.nan, math.inf]}
+    picture = plots.ladder(groups, reported={"one": 2.4})
+    axes = picture.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(groups)
+    assert {text.get_text() for text in axes.texts} == {"2.550", "2.100", "diverged"}
+    assert axes.get_xlim()[0] < 2.1 < 2.6 < axes.get_xlim()[1]
+
+
+def test_a_variant_is_a_module_that_trains():
+    for experiment in EXPERIMENTS.values():
+        for variant in experiment.variants.values():
+            assert isinstance(variant.build(), nn.Module)
