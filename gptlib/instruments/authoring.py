@@ -25,7 +25,7 @@ TAUGHT = (
     "layers",
     "modern",
 )
-PICTURES = {"ladder.png": ("06", "the loss ladder")}  # in data/pictures, from the notebook's output
+PICTURES = {"ladder.png": ("10", "the loss ladder")}  # in data/pictures, from the notebook's output
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 

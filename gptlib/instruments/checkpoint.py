@@ -64,14 +64,12 @@ def put_weights(path, model, tensors):
     }
     wanted = model.state_dict()
     for name in sorted(stored.keys() | wanted.keys()):
-        here, there = wanted.get(name), stored.get(name)
-        if here is None or there is None or here.shape != there.shape:
-            shape = {True: "missing"}.get(
-                there is None, tuple(there.shape) if there is not None else None
-            )
-            ours = tuple(here.shape) if here is not None else "missing"
+        there, here = (
+            tuple(part[name].shape) if name in part else "missing" for part in (stored, wanted)
+        )
+        if there != here:
             raise ValueError(
-                f"{str(path)!r} belongs to another model: {name} is {shape} in the file and {ours} in the model; "
+                f"{str(path)!r} belongs to another model: {name} is {there} in the file and {here} in the model; "
                 "build the model with the file's sizes"
             )
     model.load_state_dict(stored)

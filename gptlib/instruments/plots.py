@@ -201,9 +201,10 @@ def bars(
     top=None,
     second=None,
     names=("", ""),
+    log=False,
     size=(8.0, 3.0),
 ):
-    """A bar for each value, with its character under it; second: values drawn as dots over the bars, to compare."""
+    """A bar for each value, with its character under it; second: values drawn as dots, to compare."""
     picture = Picture(f"{title or y_name}, {len(values)} bars", *size)
     axes = tidy(picture.add_subplot())
     found = axes.bar(
@@ -225,6 +226,8 @@ def bars(
     axes.set_ylabel(y_name)
     if top is not None:
         axes.set_ylim(bottom, top)
+    if log:
+        axes.set_yscale("log")
 
     def draw_data(new):
         for bar, value in zip(found, new):
@@ -338,3 +341,33 @@ def ladder(groups, reported=None):
         "the loss ladder: points are seeds, bars their means, squares what others report",
         reported=reported,
     )
+
+
+def attention_picture(longest=24, size=(7.4, 6.6)):
+    """A picture for one attention map of at most longest characters; its data is (weights (T, T), text of T)."""
+    picture = Picture(f"attention weights of up to {longest} characters", *size)
+    axes = picture.add_subplot()
+    image = axes.imshow(np.zeros((longest, longest)), cmap="Blues", vmin=0, vmax=1)
+    axes.set(xticks=[], yticks=[], xlabel="is heard", ylabel="listens")
+    axes.yaxis.labelpad = axes.xaxis.labelpad = 22
+    axes.spines[:].set_color("#bbbbbb")
+    rows = [axes.text(-0.9, t, "", ha="center", va="center", clip_on=False) for t in range(longest)]
+    columns = [
+        axes.text(t, longest + 0.1, "", ha="center", va="center", clip_on=False)
+        for t in range(longest)
+    ]
+
+    def draw_data(new):
+        weights, text = new
+        T = len(text)
+        whole = np.zeros((longest, longest))
+        whole[:T, :T] = weights
+        image.set_data(whole)
+        labels = visible(text) + [""] * (longest - T)
+        for t, label in enumerate(labels):
+            rows[t].set_text(label)
+            columns[t].set_text(label)
+
+    picture.moving = [image, *rows, *columns]
+    picture.draw_data = draw_data
+    return picture

@@ -222,7 +222,7 @@ DROPOUT = Experiment(
             lambda p=p: small_gpt(dropout=p), share=share
         )
         for share in (1.0, 0.02)
-        for p in (0.0, 0.1, 0.3)
+        for p in (0.0, 0.2)
     },
     SMALL,
     seeds=3,

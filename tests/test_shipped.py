@@ -1,0 +1,155 @@
+"""The trained models that come along: as small, as good and as reproducible as the model card says."""
+
+import csv
+
+import pytest
+import torch
+
+from gptlib.instruments import checkpoint, experiments, look, recipes, shipped
+from gptlib.instruments.write import write
+from gptlib.model import GPT, GPTConfig
+from gptlib.train import full_loss
+
+CHECKPOINTS = shipped.CHECKPOINTS
+
+
+def test_the_shipped_model_scores_what_its_note_and_its_log_say_and_at_most_1_55():
+    torch.set_num_threads(1)
+    model, _ = shipped.shipped()
+    about, _ = checkpoint.read(CHECKPOINTS / "shakespeare.safetensors")
+    measured = full_loss(model, experiments.read_data(experiments.CORPUS)[1], model.block_size)
+    assert measured <= 1.55 and model.block_size >= 128
+    assert abs(measured - about["full_loss"]) < 2e-3  # stored in 16 bits
+    log = list(
+        csv.DictReader(
+            (experiments.DATA / "results" / "shakespeare_training.csv").open(encoding="utf-8")
+        )
+    )
+    scores = {int(row["step"]): float(row["full_loss"]) for row in log if row["full_loss"]}
+    assert about["full_loss"] == min(scores.values()) == scores[about["step"]]
+
+
+def test_the_checkpoints_are_small():
+    assert (CHECKPOINTS / "shakespeare.safetensors").stat().st_size <= 8_000_000
+    assert sum(path.stat().st_size for path in CHECKPOINTS.glob("snapshots_*")) <= 4_000_000
+
+
+def test_the_snapshots_learn_from_one_to_the_next():
+    models = shipped.snapshots()
+    assert tuple(models) == recipes.RECIPES["snapshots"].keep
+    tokens = experiments.read_data(experiments.CORPUS)[1][:10_000]
+    losses = [full_loss(model, tokens, model.block_size) for model in models.values()]
+    assert losses == sorted(losses, reverse=True) and losses[0] > 4 > 2 > losses[-1]
+
+
+def test_the_shipped_model_is_causal_and_writes_its_alphabet():
+    model, tokenizer = shipped.shipped()
+    look.assert_causal(model, 12)
+    text = write(model, tokenizer, "ROMEO:\n", 40, seed=1)
+    assert len(text) == 40 and not model.training
+    assert look.attention_maps(model, torch.tensor([tokenizer.encode("ROMEO:")])).shape == (
+        6,
+        1,
+        6,
+        6,
+        6,
+    )
+
+
+def test_loading_a_model_uses_up_no_randomness():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    shipped.shipped()
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_readers_own_model_is_loaded_in_the_same_way_and_a_note_without_sizes_gets_a_sentence(
+    tmp_path,
+):
+    model = GPT(GPTConfig(vocab_size=3, block_size=4, n_embd=8, n_head=2, n_layer=1))
+    checkpoint.save(tmp_path / "mine", model, {"sizes": vars(model.config), "alphabet": "xyz"})
+    again, tokenizer = shipped.load_gpt(tmp_path / "mine")
+    tokens = torch.tensor([tokenizer.encode("zyx")])
+    assert torch.equal(again(tokens), model.eval()(tokens))
+    checkpoint.save(tmp_path / "bare", model)
+    with pytest.raises(ValueError, match="does not say its sizes"):
+        shipped.load_gpt(tmp_path / "bare")
+
+
+@pytest.fixture
+def small_recipe(tmp_path, monkeypatch):
+    """A recipe that takes a second, in a folder of its own."""
+    (tmp_path / "data" / "results").mkdir(parents=True)
+    (tmp_path / "data" / "shakespeare.txt").write_text("to be or not to be " * 40)
+    monkeypatch.setattr(recipes, "DATA", tmp_path / "data")
+    numbers = {"steps": 6, "batch_size": 2, "block_size": 8, "eval_every": 2, "eval_batches": 1}
+    training = recipes.WarmupThenLinear(learning_rate=1e-2, warmup=2, **numbers)
+    sizes = GPTConfig(block_size=8, n_embd=16, n_head=2, n_layer=1)
+    recipe = recipes.Recipe(sizes, training, score_every=2)
+    monkeypatch.setitem(recipes.RECIPES, "small", recipe)
+    return tmp_path
+
+
+def test_a_recipe_leaves_a_log_and_the_best_model_and_goes_on_where_it_was_broken_off(
+    small_recipe, monkeypatch
+):
+    recipes.make("small")
+    rows = list(csv.DictReader((small_recipe / "data" / "results" / "small_training.csv").open()))
+    assert [row["step"] for row in rows] == ["0", "2", "4", "6"]
+    model, _ = shipped.load_gpt(small_recipe / "data" / "checkpoints" / "small.safetensors")
+    about, tensors = checkpoint.read(small_recipe / "data" / "checkpoints" / "small.safetensors")
+    assert about["full_loss"] == min(float(row["full_loss"]) for row in rows[1:])
+    assert all(tensor.dtype == torch.float16 for tensor in tensors.values())
+
+    straight = checkpoint.read(small_recipe / "my" / "small.run")[1]
+    (small_recipe / "my" / "small.run").unlink()
+    monkeypatch.setattr(
+        recipes, "watch", lambda steps, _: (pair for pair in steps if pair[0] <= 4 or stop())
+    )
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        recipes.make("small")
+    monkeypatch.setattr(recipes, "watch", lambda steps, _: steps)
+    recipes.make("small")
+    resumed = checkpoint.read(small_recipe / "my" / "small.run")[1]
+    assert all(
+        torch.equal(straight[name], resumed[name]) for name in straight if name.startswith("model.")
+    )
+
+
+def test_the_schedule_rises_and_then_falls_to_zero():
+    config = recipes.WarmupThenLinear(steps=1000, learning_rate=1.0, warmup=100)
+    rates = [config.lr_at(step) for step in range(1001)]
+    assert rates[0] == 0.01 and max(rates) > 0.9 and rates[1000] == 0
+    assert all(a < b for a, b in zip(rates[:80], rates[1:80])) and all(
+        a > b for a, b in zip(rates[100:], rates[101:])
+    )
+
+
+def test_together_the_optimizers_save_and_restore_what_each_remembers():
+    model = GPT(GPTConfig(block_size=8, n_embd=16, n_head=2, n_layer=1))
+    tokens = torch.randint(65, (4, 8))
+    optimizer = recipes.muon_and_adamw(model, 1e-2)
+    for _ in range(2):
+        model(tokens).square().mean().backward()
+        optimizer.step()
+    stored = checkpoint.optimizer_tensors(optimizer)
+    fresh = recipes.muon_and_adamw(model, 1e-2)
+    checkpoint.put_optimizer(fresh, stored)
+    again = checkpoint.optimizer_tensors(fresh)
+    assert stored.keys() == again.keys() and all(
+        torch.equal(stored[name], again[name]) for name in stored
+    )
+    assert len({key.split(".")[1] for key in stored}) == len(list(model.parameters()))
+
+
+def test_the_log_of_every_recipe_says_steps_losses_seconds_and_machine():
+    for name in ("shakespeare", "snapshots"):
+        path = experiments.DATA / "results" / f"{name}_training.csv"
+        rows = list(csv.DictReader(path.open(encoding="utf-8")))
+        assert {"step", "train", "val", "full_loss", "seconds", "machine", "torch"} == set(rows[0])
+        assert int(rows[-1]["step"]) > 0
