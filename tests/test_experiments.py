@@ -11,7 +11,7 @@ import torch
 import torch.nn as nn
 
 from gptlib.bigram import BigramLanguageModel
-from gptlib.instruments import experiments, plots
+from gptlib.instruments import experiments, look, plots
 from gptlib.instruments.catalogue import EXPERIMENTS
 from gptlib.instruments.experiments import Experiment, Variant
 from gptlib.train import TrainConfig
@@ -126,6 +126,17 @@ def test_stored_rows_belong_to_variants_that_exist_and_say_how_many_parameters_t
         row = next(row for row in experiments.rows_of(name) if row["variant"] == variant)
         model = experiment.variants[variant].build()
         assert int(row["parameters"]) == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_no_token_sees_the_future_in_any_model_that_is_compared_but_the_one_without_a_mask(name):
+    for variant, made in EXPERIMENTS[name].variants.items():
+        torch.manual_seed(0)
+        if variant == "without mask":
+            with pytest.raises(AssertionError, match="sees the future"):
+                look.assert_causal(made.build(), 4)
+        else:
+            look.assert_causal(made.build(), 4)
 
 
 def test_the_controls_have_as_many_weights_as_what_they_control():
