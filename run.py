@@ -11,7 +11,6 @@
 """
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import shutil
@@ -52,6 +51,8 @@ def pins(root=ROOT):
 
 def version_here(package):
     """The version that the running interpreter has of package, without a suffix such as +cpu; None if it has none."""
+    import importlib.metadata  # not at the top: an old Python has to get as far as the sentence about its age
+
     try:
         return importlib.metadata.version(package).split("+")[0]
     except importlib.metadata.PackageNotFoundError:
@@ -60,6 +61,7 @@ def version_here(package):
 
 def running_python_fits():
     """Whether the running interpreter, an activated conda environment say, has gptlib from here and all pins."""
+    import importlib.metadata
     from urllib.parse import unquote, urlparse
     from urllib.request import url2pathname
 
