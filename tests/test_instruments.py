@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 
 from gptlib.bigram import BigramLanguageModel
-from gptlib.instruments import plots, subwords, widgets
+from gptlib.instruments import plots, progress, subwords, widgets
 from gptlib.instruments.landmarks import landmarks
-from gptlib.instruments.progress import clock, watch
+from gptlib.instruments.progress import NotebookPanel, clock, watch
 from gptlib.tokenizer import CharTokenizer
 from gptlib.train import TrainConfig, full_loss, train
 
@@ -151,6 +151,21 @@ def test_an_interrupt_ends_the_loop_and_not_the_program(capsys):
     pairs = list(watch(interrupted(), TINY.steps))
     assert [step for step, _ in pairs] == [0, 1, 2, 3]
     assert "stopped at step 3; the model keeps" in capsys.readouterr().err
+
+
+def test_the_notebook_panel_shows_bar_words_curve_and_text_and_leaves_a_still_curve(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda thing, **_: shown.append(thing))
+    panel = NotebookPanel(TINY.steps, landmarks=None)
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    monkeypatch.setattr(progress, "NotebookPanel", lambda *_: panel)
+    for step, _ in watch(training(), TINY.steps, sample=lambda: "a <b> & c"):
+        if step == 3:
+            curve = panel.curve.value
+            assert panel.bar.value == 3 and "step 3 of 6 · train" in panel.words.value
+    assert curve != panel.curve.value and pixels(curve).shape == pixels(panel.curve.value).shape
+    assert panel.sample.value == "<pre>a &lt;b&gt; &amp; c</pre>"
+    assert list(shown[0]) == [widgets.WIDGET_VIEW] and isinstance(shown[1], plots.Picture)
 
 
 def test_a_sample_is_asked_for_at_every_evaluation_only():

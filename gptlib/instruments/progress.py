@@ -93,16 +93,18 @@ class NotebookPanel:
         )  # raw: nothing that goes stale is stored
 
     def show(self, step, history, sample):
-        now = time.perf_counter()
         if sample is not None:
             from gptlib.instruments.widgets import escaped
 
             self.sample.value = f"<pre>{escaped(sample)}</pre>"
-        if now - self.drawn > 0.25 or step == self.steps:
+        evaluated = bool(history) and history[-1][0] == step
+        if evaluated and len(history) > 1:
+            self.curve.value = plots.losses(history, self.landmarks).png()
+        if (
+            evaluated or time.perf_counter() - self.drawn > 0.25
+        ):  # more often is only work for the browser
             self.bar.value = step
             self.words.value = summary(step, self.steps, history, self.started)
-            if len(history) > 1 and history[-1][0] == step:
-                self.curve.value = plots.losses(history, self.landmarks).png()
             self.drawn = time.perf_counter()
 
     def finish(self, history, words):
