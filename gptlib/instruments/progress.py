@@ -84,7 +84,10 @@ class NotebookPanel:
             max=max(steps, 1), layout=ipywidgets.Layout(width="30em")
         )
         self.words, self.sample = ipywidgets.HTML(), ipywidgets.HTML()
-        self.curve = ipywidgets.Image(format="png")
+        # a white picture from the start: an empty image is laid out with no size, and stays so
+        self.curve = ipywidgets.Image(
+            value=plots.Picture("the curve to come", 7.0, 3.6).png(), format="png"
+        )
         self.box = ipywidgets.VBox([self.bar, self.words, self.curve, self.sample])
         self.display = display
         view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
