@@ -97,11 +97,7 @@ def test_a_changed_default_in_the_library_is_seen_by_the_text_binding():
 
 
 def test_quote_brings_the_librarys_text_into_the_cell_that_builds_it():
-    cells = [
-        new_code_cell("class BigramLanguageModel: ..."),
-        new_code_cell("BigramLanguageModel = BigramLanguageModel"),
-    ]
-    notebook = new_notebook(cells=cells[:1])
+    notebook = new_notebook(cells=[new_code_cell("class BigramLanguageModel: ...")])
     assert authoring.quote(notebook) == ["BigramLanguageModel"]
     assert notebook.cells[0].source == authoring.taught_names()["BigramLanguageModel"][1]
     assert authoring.quote(notebook) == []
