@@ -5,6 +5,7 @@
     python run.py lab --original      open notebooks/ themselves instead of your copies in my/
     python run.py test                prove that everything in here is true; extra arguments go to pytest
     python run.py refresh [NN ...]    run notebooks in place and store what they show; all of them without a number
+    python run.py html [FOLDER]       write the notebooks as web pages that work offline; into html/ without a name
     python run.py experiments list    what has been measured with several seeds; run NAME, table NAME
 
 --torch-index URL, after lab or test, gives pip another index for torch alone, such as PyTorch's CPU-only one.
@@ -269,6 +270,14 @@ def refresh(arguments):
     )
 
 
+def html(arguments):
+    """Write the notebooks as web pages into the folder named, or into html/."""
+    if len(arguments) > 1 or any(argument.startswith("-") for argument in arguments):
+        raise Sentence("html takes the name of one folder, and %s came." % " ".join(arguments))
+    folder = Path(arguments[0] if arguments else ROOT / "html").absolute()
+    return become([environment(), "-m", "gptlib.instruments.site", str(folder)])
+
+
 def experiments(arguments):
     """List, run or show the experiments whose results are in data/results."""
     return become([environment(), "-m", "gptlib.instruments.experiments", *arguments])
@@ -296,7 +305,13 @@ def take_value(arguments, flag):
     return None
 
 
-COMMANDS = {"lab": lab, "test": test, "refresh": refresh, "experiments": experiments}
+COMMANDS = {
+    "lab": lab,
+    "test": test,
+    "refresh": refresh,
+    "html": html,
+    "experiments": experiments,
+}
 
 
 def main(arguments):

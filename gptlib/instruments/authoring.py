@@ -110,8 +110,8 @@ def quote(notebook):
     return changed
 
 
-def execute(notebook, folder):
-    """Run notebook from top to bottom in a kernel that starts in folder."""
+def execute(notebook, folder, keep_widgets=False):
+    """Run notebook from top to bottom in a kernel that starts in folder; keep_widgets puts their state into it."""
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
@@ -121,7 +121,7 @@ def execute(notebook, folder):
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
-        store_widget_state=False,
+        store_widget_state=keep_widgets,
         resources={"metadata": {"path": str(folder)}},
     )
     try:
