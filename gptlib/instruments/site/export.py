@@ -37,7 +37,7 @@ def export(folder, root=authoring.ROOT, say=lambda words: None):
 
 def told(page, say):
     """page, after say has been told of it."""
-    say(page.name)
+    say(page.name + (", run for what lives in it" if page.models else ""))
     return page
 
 

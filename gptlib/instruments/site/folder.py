@@ -20,14 +20,21 @@ def digests(folder):
     }
 
 
+def noted(folder):
+    """The digests that the last export left in folder; none if there was no export."""
+    try:
+        return dict(json.loads((folder / NOTE).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
 def check_ours(folder):
     """Raise ValueError if folder holds anything that was not written by `replaced`, or was changed since."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ValueError(
             f"{str(folder)!r} is no folder; name one that is new or was exported before"
         )
-    note = folder / NOTE
-    ours = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    ours = noted(folder)
     for name, digest in digests(folder).items() if folder.is_dir() else ():
         if ours.get(name) != digest:
             raise ValueError(

@@ -10,7 +10,12 @@ from latex2mathml.converter import convert_to_element
 
 STYLES = {"bold": "BOLD", "italic": "ITALIC", "bold-italic": "BOLD ITALIC"}
 ENVIRONMENTS = {name.removeprefix("\\") for name in MATRICES}
-SAME_ENVIRONMENT = {"aligned": "split", "equation": "", "equation*": ""}
+SAME_ENVIRONMENT = {
+    "aligned": "split",
+    "align": "split",
+    "equation": "",
+    "equation*": "",
+}  # none has numbers
 
 
 def mathml(latex, block=False):
@@ -43,7 +48,7 @@ def refused(latex, why):
 
 
 def known_environments(latex):
-    """latex with `aligned` and `equation` under names that the converter knows; others raise ValueError."""
+    """latex under the names that the converter knows and without numbers; others raise ValueError."""
 
     def renamed(found):
         name = SAME_ENVIRONMENT.get(found[2], found[2])

@@ -1,0 +1,135 @@
+"""A page with a live widget, opened from the file system in a browser without any network."""
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from gptlib.instruments import authoring
+from gptlib.instruments.site.export import export
+from tests.browser import QUIET, chromium_path
+
+TOY = '''
+import anywidget, traitlets
+from gptlib.instruments.authoring import WIDGET_VIEW
+
+class Toy(anywidget.AnyWidget):
+    _esm = """
+    // ends no script: </script>
+    export default {
+      render({ model, el }) {
+        const button = document.createElement("button"), words = document.createElement("output");
+        const weights = model.get("weights");
+        const say = () => (words.textContent =
+          [model.get("count"), model.get("live"), weights.getUint8(2), model.get("name")].join(" "));
+        model.on("change:count", say);
+        button.onclick = () => { model.set("count", model.get("count") + 1); model.save_changes(); };
+        say();
+        el.append(button, words);
+      },
+    };"""
+    _css = "output { color: rgb(1, 2, 3) }"
+    count = traitlets.Int(3).tag(sync=True)
+    live = traitlets.Bool(True).tag(sync=True)
+    name = traitlets.Unicode("</script>").tag(sync=True)
+    weights = traitlets.Bytes(bytes([7, 8, 255])).tag(sync=True)
+
+    def _repr_mimebundle_(self, **_):
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return {WIDGET_VIEW: view, "image/png": "STILL", "text/plain": "toy"}
+'''
+STILL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def stored(source):
+    """A cell with the outputs that a refreshed notebook keeps of a toy."""
+    data = {"image/png": STILL, "text/plain": "toy"}
+    output = new_output("execute_result", data, execution_count=1)
+    return new_code_cell(source, execution_count=1, outputs=[output])
+
+
+@pytest.fixture(scope="module")
+def page_path(tmp_path_factory):
+    """The exported page of a notebook with two toys, the second with a count of its own, and a formula."""
+    root = tmp_path_factory.mktemp("toy")
+    (root / "notebooks").mkdir()
+    built = new_code_cell(TOY.replace("STILL", STILL), execution_count=1)
+    words = new_markdown_cell(r"# Toys" + "\n\n" + r"$$\frac{QK^\top}{\sqrt{D}}$$")
+    notebook = new_notebook(cells=[words, built, stored("Toy()"), stored("Toy(count=10)")])
+    authoring.write(notebook, root / "notebooks" / "toys.ipynb")
+    export(root / "site", root)
+    return root / "site" / "toys.html"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=QUIET)
+        yield browser
+        browser.close()
+
+
+def opened(chromium, path, **options):
+    """(page, what it complained of): path opened without a network; a request to a host is a complaint too."""
+    context, complaints = chromium.new_context(**options), []
+    context.set_offline(True)
+
+    def gate(route):
+        if route.request.url.startswith(("file:", "blob:", "data:")):
+            return route.continue_()
+        complaints.append(route.request.url)
+        return route.abort()
+
+    context.route("**/*", gate)
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda problem: complaints.append(str(problem)))
+    page.goto(path.as_uri())
+    return page, complaints
+
+
+def test_stored_widgets_answer_for_themselves_without_kernel_and_network(chromium, page_path):
+    page, complaints = opened(chromium, page_path)
+    words = page.locator("figure output")
+    words.nth(1).wait_for()
+    assert words.all_inner_texts() == ["3 false 255 </script>", "10 false 255 </script>"]
+    page.locator("figure button").nth(1).click()
+    assert words.all_inner_texts() == ["3 false 255 </script>", "11 false 255 </script>"]
+    assert words.nth(0).evaluate("tag => getComputedStyle(tag).color") == "rgb(1, 2, 3)"
+    assert page.locator("figure img").count() == 0 and complaints == []
+    page.context.close()
+
+
+def test_the_module_stands_once_on_the_page(page_path):
+    assert page_path.read_text(encoding="utf-8").count("ends no script: \\u003c/script>") == 1
+
+
+def test_without_scripts_the_picture_is_there(chromium, page_path):
+    page, _ = opened(chromium, page_path, java_script_enabled=False)
+    assert page.locator("figure img").count() == 2
+    assert page.locator("figure img").first.is_visible()
+    page.context.close()
+
+
+def test_a_module_that_fails_leaves_the_picture_and_says_why(chromium, page_path):
+    broken = page_path.with_name("broken.html")
+    text = page_path.read_text(encoding="utf-8")
+    broken.write_text(text.replace("render({ model, el }) {", "render() { missing();"))
+    page, complaints = opened(chromium, broken)
+    page.wait_for_timeout(300)
+    assert page.locator("figure img").count() == 2 and page.locator(".stage").count() == 0
+    assert "missing is not defined" in complaints[0]
+    page.context.close()
+
+
+def test_a_fraction_is_drawn_over_two_lines(chromium, page_path):
+    page, _ = opened(chromium, page_path)
+    above, below = (page.locator("mfrac > *").nth(i).bounding_box() for i in (0, 1))
+    assert above["y"] + above["height"] <= below["y"] + 1 and below["height"] > 5
+    page.context.close()
+
+
+def test_a_phone_scrolls_down_and_never_sideways(chromium, page_path):
+    page, _ = opened(chromium, page_path, viewport={"width": 400, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == 400
+    page.context.close()
