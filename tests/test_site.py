@@ -71,7 +71,11 @@ def pages(folder):
 def small(tmp_path_factory):
     """A site of two small notebooks with all kinds of links, formulas and outputs."""
     a = [text("# A\n\n*Why?*\n\n", LINKS), text(FORMULAS)]
-    b = [text(SECTIONS, SOLUTION), picture("[picture: 1 < 2]"), picture("[picture: it] with step")]
+    b = [
+        text(SECTIONS, SOLUTION),
+        picture('[picture: 1 < "2"]'),
+        picture("[picture: it] with step"),
+    ]
     root = project(tmp_path_factory.mktemp("small"), a=a, b=b)
     export(root / "site", root)
     return root / "site"
@@ -168,6 +172,11 @@ def test_a_formula_that_would_come_out_wrong_is_named_with_its_notebook(tmp_path
     assert wrong in str(caught.value)
 
 
+def test_ln_stands_apart_from_its_letter_and_not_from_a_bracket():
+    assert "<mi>ln</mi><mspace" in mathml(r"\ln p") and "<mspace" not in mathml(r"\ln(p)")
+    assert mathml(r"2\log_2 x").count("<mspace") == 2 and "<mspace" not in mathml("xy")
+
+
 def test_aligned_and_bold_come_out_as_columns_and_letters():
     assert mathml(r"\begin{aligned} a &= b \end{aligned}").count("<mtd") == 2
     assert mathml(r"\mathbf{x1}").count("𝐱") == 1 and "mathvariant" not in mathml(r"\mathbf{x1}")
@@ -234,7 +243,7 @@ def test_every_stored_picture_is_on_its_page(real):
 
 def test_only_a_picture_with_controls_says_that_it_moves_and_descriptions_are_escaped(small):
     still, moving = pages(small)["b.html"].select("figure")
-    assert still.img["alt"] == "picture: 1 < 2" and still.figcaption is None
+    assert still.img["alt"] == 'picture: 1 < "2"' and still.figcaption is None
     assert "python run.py lab" in moving.figcaption.get_text()
 
 

@@ -38,6 +38,8 @@ class Toy(anywidget.AnyWidget):
 '''
 STILL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
+WIDE = "\n\n" + "| a | long | row |" * 9 + "\n" + "|---|---|---|" * 9 + "\n"
+
 
 def stored(source):
     """A cell with the outputs that a refreshed notebook keeps of a toy."""
@@ -52,7 +54,7 @@ def page_path(tmp_path_factory):
     root = tmp_path_factory.mktemp("toy")
     (root / "notebooks").mkdir()
     built = new_code_cell(TOY.replace("STILL", STILL), execution_count=1)
-    words = new_markdown_cell(r"# Toys" + "\n\n" + r"$$\frac{QK^\top}{\sqrt{D}}$$")
+    words = new_markdown_cell(r"# Toys" + "\n\n" + r"$$\frac{QK^\top}{\sqrt{D}}$$" + WIDE)
     notebook = new_notebook(cells=[words, built, stored("Toy()"), stored("Toy(count=10)")])
     authoring.write(notebook, root / "notebooks" / "toys.ipynb")
     export(root / "site", root)

@@ -3,7 +3,7 @@
 import html
 import re
 import unicodedata
-from xml.etree.ElementTree import tostring
+from xml.etree.ElementTree import Element, tostring
 
 from latex2mathml.commands import MATRICES
 from latex2mathml.converter import convert_to_element
@@ -11,8 +11,8 @@ from latex2mathml.converter import convert_to_element
 STYLES = {"bold": "BOLD", "italic": "ITALIC", "bold-italic": "BOLD ITALIC"}
 ENVIRONMENTS = {name.removeprefix("\\") for name in MATRICES}
 SAME_ENVIRONMENT = {
-    "aligned": "split",
-    "align": "split",
+    "aligned": "align*",
+    "align": "align*",
     "equation": "",
     "equation*": "",
 }  # none has numbers
@@ -37,6 +37,8 @@ def mathml(latex, block=False):
             raise refused(latex, f"no sign for {element.text}")
         if element.text == "&":
             raise refused(latex, "& outside of an environment with columns")
+    for row in list(tree.iter()):
+        set_apart(row)
     return tostring(tree, encoding="unicode")
 
 
@@ -70,6 +72,24 @@ def check_braces(latex):
         raise refused(latex, "a brace without its partner")
 
 
+def is_function(element):
+    """Whether element is a name such as ln, with or without an index; its letters are already one text."""
+    first = element[0] if element.tag in ("msub", "msup", "msubsup") else element
+    return first.tag == "mi" and len(first.text or "") > 1 and first.text.isascii()
+
+
+def set_apart(row):
+    """Put a thin space between ln and what it is taken of, and what stands before it; signs bring their own."""
+    for place in range(len(row) - 1, 0, -1):
+        pair = row[place - 1 : place + 1]
+        if (
+            row.tag in ("mrow", "mtd")
+            and any(map(is_function, pair))
+            and all(e.tag != "mo" for e in pair)
+        ):
+            row.insert(place, Element("mspace", width="0.167em"))
+
+
 def letters(text, attributes):
     """text in the letters of its style: browsers read bold from the letter itself, not from mathvariant."""
     style = STYLES.get(attributes.get("mathvariant"))
@@ -82,7 +102,7 @@ def letters(text, attributes):
 def styled(character, style):
     """'W' in style BOLD is '𝐖'; a character that has no such letter stays."""
     name = unicodedata.name(character, "")
-    name = re.sub(r"^(LATIN|GREEK) (CAPITAL|SMALL) LETTER", r"\2", name).replace("DIGIT ", "DIGIT ")
+    name = re.sub(r"^(LATIN|GREEK) (CAPITAL|SMALL) LETTER", r"\2", name)
     try:
         return unicodedata.lookup(f"MATHEMATICAL {style} {name}")
     except KeyError:
