@@ -296,7 +296,10 @@ def test_an_export_that_breaks_off_leaves_the_last_one_whole(tmp_path):
 
 def test_a_notebook_is_run_if_it_mentions_an_anywidget_or_what_makes_one(tmp_path):
     library = "import anywidget\nclass Explorer(anywidget.AnyWidget): ...\ndef explore():\n    return Explorer()\n"
-    (tmp_path / "explorer.py").write_text(library + "def other():\n    return 'Explorer'\n")
+    (tmp_path / "explorer.py").write_text(
+        library
+        + "def other():\n    return 'Explorer'\ndef __getattr__(name):\n    return Explorer\n"
+    )
     assert live.live_names(tmp_path) == {"AnyWidget", "Explorer", "explore"}
     assert live.wants_a_run(new_notebook(cells=[new_code_cell("class My(AnyWidget): ...")]))
     assert not live.wants_a_run(new_notebook(cells=[text("An AnyWidget in words.")]))

@@ -38,6 +38,11 @@ class Toy(anywidget.AnyWidget):
 '''
 STILL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
+FORMULAS = (
+    r"$$\frac{QK^\top}{\sqrt{D}}$$"
+    + "\n\n"
+    + r"$$\begin{aligned} a &= b \\ abc &= b \end{aligned}$$"
+)
 WIDE = "\n\n" + "| a | long | row |" * 9 + "\n" + "|---|---|---|" * 9 + "\n"
 
 
@@ -54,7 +59,7 @@ def page_path(tmp_path_factory):
     root = tmp_path_factory.mktemp("toy")
     (root / "notebooks").mkdir()
     built = new_code_cell(TOY.replace("STILL", STILL), execution_count=1)
-    words = new_markdown_cell(r"# Toys" + "\n\n" + r"$$\frac{QK^\top}{\sqrt{D}}$$" + WIDE)
+    words = new_markdown_cell(r"# Toys" + "\n\n" + FORMULAS + WIDE)
     notebook = new_notebook(cells=[words, built, stored("Toy()"), stored("Toy(count=10)")])
     authoring.write(notebook, root / "notebooks" / "toys.ipynb")
     export(root / "site", root)
@@ -128,6 +133,22 @@ def test_a_fraction_is_drawn_over_two_lines(chromium, page_path):
     page, _ = opened(chromium, page_path)
     above, below = (page.locator("mfrac > *").nth(i).bounding_box() for i in (0, 1))
     assert above["y"] + above["height"] <= below["y"] + 1 and below["height"] > 5
+    page.context.close()
+
+
+def test_lines_of_a_formula_meet_at_their_equals_signs(chromium, page_path):
+    page, _ = opened(chromium, page_path)
+    left = page.locator("mtd[columnalign=right]")
+    ends = left.evaluate_all(
+        "all => all.map(one => one.lastElementChild.getBoundingClientRect().right)"
+    )
+    assert len(ends) == 2 and abs(ends[0] - ends[1]) < 1
+    page.context.close()
+
+
+def test_a_page_without_sections_has_the_whole_width(chromium, page_path):
+    page, _ = opened(chromium, page_path, viewport={"width": 1600, "height": 800})
+    assert page.locator("main").bounding_box()["width"] > 1000
     page.context.close()
 
 

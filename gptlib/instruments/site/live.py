@@ -28,7 +28,7 @@ def live_names(library=LIBRARY):
         (node.name, mentioned(node))
         for path in library.rglob("*.py")
         for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("__")
     ]
     names, before = {"AnyWidget"}, set()
     while names != before:
