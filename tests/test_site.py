@@ -308,3 +308,13 @@ def test_a_notebook_is_run_if_it_mentions_an_anywidget_or_what_makes_one(tmp_pat
 def test_html_takes_one_folder(capsys):
     assert run.main(["html", "one", "two"]) == run.main(["html", "--open"]) == 1
     assert capsys.readouterr().err.count("takes the name of one folder") == 2
+
+
+def test_html_writes_into_html_or_where_one_says(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(run, "environment", lambda: "python")
+    monkeypatch.setattr(run, "become", asked.append)
+    monkeypatch.chdir(tmp_path)
+    run.html([]), run.html(["pages"])
+    assert [command[-1] for command in asked] == [str(run.ROOT / "html"), str(tmp_path / "pages")]
+    assert asked[0][:3] == ["python", "-m", "gptlib.instruments.site"]
