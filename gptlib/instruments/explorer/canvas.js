@@ -47,7 +47,7 @@ export function layoutOf(weights) {
   const guess = Math.min(26, (SIDE - 60) / weights.T);
   const font = labelled ? Math.max(13, Math.floor(guess * 0.9)) : 20;
   const margin = labelled ? Math.ceil(font * (longest > 1 ? longest * 0.62 : 1) + 14) : 44;
-  return { margin, font, labelled, turned: longest > 1, cell: (SIDE - margin - 2) / weights.T };
+  return { margin, font, labelled, turned: labelled && longest > 1, cell: (SIDE - margin - 2) / weights.T };
 }
 
 export function drawSquare(canvas, weights, bytes, table) {
@@ -93,15 +93,18 @@ function drawLabels(context, weights, layout, table) {
   }
 }
 
-function drawLabel(context, text, t, { margin, cell, labelled, turned }) {
+function drawLabel(context, text, t, { margin, cell, turned }) {
   const middle = margin + (t + 0.5) * cell;
   context.textAlign = "right";
   context.fillText(text, margin - 6, middle);
   context.save();
-  context.translate(middle, margin - 6);
-  if (turned && labelled) context.rotate(Math.PI / 2);
-  context.textAlign = turned && labelled ? "right" : "center";
-  if (!turned || !labelled) context.translate(0, -margin / 2 + 8);
+  if (turned) {
+    context.translate(middle, margin - 6);
+    context.rotate(-Math.PI / 2);
+  } else {
+    context.translate(middle, margin / 2);
+  }
+  context.textAlign = turned ? "left" : "center";
   context.fillText(text, 0, 0);
   context.restore();
 }

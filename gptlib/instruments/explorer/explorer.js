@@ -33,9 +33,7 @@ class Explorer {
     this.legend = makeLegend();
     this.voice = makeVoice();
     this.heads = document.createElement("div");
-    this.heads.className = "gpt-explorer-heads";
     this.views = document.createElement("div");
-    this.views.className = "gpt-explorer-views";
     this.next = makeBars(TOP);
     this.panels = [];
     this.active = 0; // the panel that the thumbnails speak to
@@ -50,12 +48,15 @@ class Explorer {
   build() {
     this.root.classList.add("gpt-explorer");
     this.root.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes the arrow keys and Enter
-    const side = document.createElement("div");
-    side.className = "gpt-explorer-side";
-    side.append(this.heads, this.legend.box, this.next.box);
+    this.heads.className = "gpt-explorer-heads";
+    this.views.className = "gpt-explorer-views";
+    this.next.box.classList.add("gpt-explorer-next");
+    const overview = document.createElement("div");
+    overview.className = "gpt-explorer-overview";
+    overview.append(this.heads, this.legend.box);
     const main = document.createElement("div");
     main.className = "gpt-explorer-main";
-    main.append(side, this.views);
+    main.append(overview, this.views, this.next.box);
     this.root.replaceChildren(this.controls.box, main, this.voice);
   }
 
@@ -65,9 +66,8 @@ class Explorer {
     const { model } = this;
     model.on("change:revision", () => this.load());
     model.on("change:sentence", () => this.showSentence());
-    for (const name of ["heads", "locked", "position", "step"]) {
-      model.on(`change:${name}`, () => this.view());
-    }
+    model.on("change:step", () => this.changeStep());
+    for (const name of ["heads", "locked", "position"]) model.on(`change:${name}`, () => this.view());
     this.listenToControls();
     this.listenToHeads();
   }
@@ -96,28 +96,40 @@ class Explorer {
 
   // A new prompt, temperature, mask or set of weights: everything is drawn.
   load() {
+    const before = this.weights?.tokens.join("\n");
     this.weights = new Weights(this.model);
-    const { layers, heads, T } = this.weights;
+    const { layers, heads, T, tokens } = this.weights;
     if (this.grid?.buttons.length !== layers * heads) {
       this.grid = makeGrid(layers, heads);
       this.heads.replaceChildren(this.grid.box);
     }
-    this.t = T - 1;
+    if (before !== tokens.join("\n")) {
+      this.panels = [];
+      this.t = T - 1;
+    }
     this.s = null;
-    this.panels = [];
     this.showControls();
     this.showSentence();
+    this.changeStep();
+  }
+
+  changeStep() {
+    const { model } = this;
+    const there = model.get("steps").length === 0 || model.get("stored").includes(model.get("step"));
+    if (there) this.place = this.weights.placeOf(model.get("step")); // else Python sends it in a moment
+    this.showStep();
+    this.drawThumbnails();
     this.view();
   }
 
-  // The heads, the step or the locks have changed, here or in Python.
+  // The heads or the locks have changed, here or in Python.
   view() {
-    this.place = this.weights.placeOf(this.model.get("step"));
     this.takePanels();
     const position = this.model.get("position");
     if (position >= 0) this.t = within(position, this.weights.T);
-    this.showStep();
-    this.draw();
+    for (const panel of this.panels) this.drawPanel(panel);
+    this.showChosen();
+    this.point();
   }
 
   takePanels() {
@@ -158,17 +170,15 @@ class Explorer {
   retheme() {
     if (isDark(this.root) === this.table.dark) return;
     this.themed();
-    this.draw();
+    this.drawThumbnails();
+    this.view();
   }
 
-  draw() {
+  drawThumbnails() {
     for (const button of this.grid.buttons) {
       const { layer, head } = button.dataset;
       drawThumbnail(button.firstChild, this.weights, this.weights.head(this.place, +layer, +head), this.table);
     }
-    for (const panel of this.panels) this.drawPanel(panel);
-    this.showChosen();
-    this.point();
   }
 
   drawPanel(panel) {
@@ -182,7 +192,7 @@ class Explorer {
     const next = this.weights.next(this.place, this.t);
     const entries = next.map(([label, chance]) => [label, chance, numberOf(chance)]);
     const heading = `after position ${this.t} ${this.weights.tokens[this.t]} comes`;
-    fillBars(this.next, heading, entries, () => "var(--next)");
+    fillBars(this.next, heading, entries);
     this.say(next);
   }
 
@@ -192,19 +202,19 @@ class Explorer {
     panel.spans.forEach((span, s) => this.colourToken(span, s, row));
     drawMarks(panel.marks, weights, t, this.s, table);
     const top = largest(row, panel.heard.rows.length);
-    const entries = top.map(([s, byte]) => [`${s}  ${weights.tokens[s]}`, byte / 255, weightOf(byte)]);
-    const heading = `position ${t} ${weights.tokens[t]} listens to`;
-    fillBars(panel.heard, heading, entries, (share) => table.css[Math.round(share * 255)], this.others(row, top, panel));
+    const entries = top.map(([s, byte]) => [`${String(s).padStart(3)} ${weights.tokens[s]}`, byte / 255, weightOf(byte)]);
+    fillBars(panel.heard, `position ${t} ${weights.tokens[t]} listens to`, entries, this.others(row, top));
   }
 
-  others(row, top, panel) {
+  // The rest is what the largest leave of 1: the many small ones, each rounded, would add up less well.
+  others(row, top) {
     if (this.s !== null && this.s < row.length) {
       const token = this.weights.tokens[this.s];
       return `under the pointer: position ${this.s} ${token} ${weightOf(row[this.s])}`;
     }
     const left = row.length - top.length;
-    const sum = row.reduce((total, byte) => total + byte, 0) - top.reduce((total, [, byte]) => total + byte, 0);
-    return left > 0 ? `${left} more together ${weightOf(sum)}` : "";
+    const rest = 255 - top.reduce((total, [, byte]) => total + byte, 0);
+    return left > 0 ? `${left} more together ${weightOf(rest)}` : "";
   }
 
   colourToken(span, s, row) {
@@ -306,9 +316,11 @@ class Explorer {
     this.keep();
   }
 
-  keep() {
-    this.model.set("heads", this.panels.map(({ layer, head }) => [layer, head]));
-    this.model.set("locked", this.panels.map((panel) => panel.locked));
+  keep(panels = this.panels) {
+    const heads = panels.map(({ layer, head }) => [layer, head]);
+    const locked = panels.map((panel) => panel.locked); // both before the first set: it calls view
+    this.model.set("heads", heads);
+    this.model.set("locked", locked);
     this.model.save_changes();
     this.showChosen();
   }
@@ -316,11 +328,7 @@ class Explorer {
   compareTwo(two) {
     const [first] = this.panels;
     const other = { layer: first.layer, head: (first.head + 1) % this.weights.heads, locked: false };
-    const panels = two ? [{ ...first, locked: true }, other] : [first];
-    this.model.set("locked", panels.map((panel) => panel.locked));
-    this.model.set("heads", panels.map(({ layer, head }) => [layer, head]));
-    this.model.save_changes();
-    this.view();
+    this.keep(two ? [first, other] : [first]);
   }
 
   hold(t) {
@@ -329,7 +337,7 @@ class Explorer {
     this.showChosen();
   }
 
-  ask_token(t, s = null) {
+  pointAt(t, s = null) {
     if (t === this.t && s === this.s) return;
     this.t = t;
     this.s = s;
@@ -374,7 +382,7 @@ class Explorer {
     strip.addEventListener("click", (event) => this.toggleToken(event.target.dataset.t));
     strip.addEventListener("keydown", (event) => this.moveToken(event));
     marks.addEventListener("pointermove", (event) => this.hoverSquare(event, marks));
-    marks.addEventListener("pointerleave", () => this.ask_token(this.t));
+    marks.addEventListener("pointerleave", () => this.pointAt(this.t));
     marks.addEventListener("click", () => this.toggleToken(this.t));
     title.addEventListener("click", () => this.clickTitle(panel));
   }
@@ -387,7 +395,7 @@ class Explorer {
   }
 
   hover(t) {
-    if (t !== undefined && this.model.get("position") < 0) this.ask_token(+t);
+    if (t !== undefined && this.model.get("position") < 0) this.pointAt(+t);
   }
 
   hoverSquare(event, canvas) {
@@ -395,13 +403,13 @@ class Explorer {
     const found = cellAt(this.weights, (event.clientX - left) / width, (event.clientY - top) / height);
     if (!found) return;
     const held = this.model.get("position") >= 0;
-    this.ask_token(held ? this.t : found.t, held && found.t !== this.t ? null : found.s);
+    this.pointAt(held ? this.t : found.t, held && found.t !== this.t ? null : found.s);
   }
 
   toggleToken(t) {
     if (t === undefined) return;
     const held = this.model.get("position") === +t;
-    this.ask_token(+t);
+    this.pointAt(+t);
     this.hold(held ? -1 : +t);
   }
 
@@ -412,7 +420,7 @@ class Explorer {
       event.preventDefault();
       const t = within(this.t + (arrow ? arrow[0] + arrow[1] : ends[event.key]), this.weights.T);
       if (this.model.get("position") >= 0) this.hold(t);
-      this.ask_token(t);
+      this.pointAt(t);
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
       this.toggleToken(this.t);

@@ -14,7 +14,15 @@ from gptlib.instruments.explorer.compute import attention_and_chances
 from gptlib.instruments.explorer.tokens import as_batch, ids_and_labels, label
 
 HERE = Path(__file__).parent
-SCRIPTS = ("colours.js", "weights.js", "words.js", "canvas.js", "save.js", "parts.js", "explorer.js")
+SCRIPTS = (
+    "colours.js",
+    "weights.js",
+    "words.js",
+    "canvas.js",
+    "save.js",
+    "parts.js",
+    "explorer.js",
+)
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 EAGER = 2_000_000  # bytes of weights up to which all training steps travel at once, so that the slider needs no Python
 MOST = 8_000_000  # bytes of weights that a browser still draws without waiting
@@ -67,7 +75,9 @@ class AttentionExplorer(anywidget.AnyWidget):
         self._models = dict(steps or {0: model})
         self._tokenizer = tokenizer
         chosen = [step for step, other in self._models.items() if other is model]
-        super().__init__(steps=list(steps or ()), prompt=prompt, step=(chosen or [*self._models])[-1])
+        super().__init__(
+            steps=list(steps or ()), prompt=prompt, step=(chosen or [*self._models])[-1]
+        )
         self._fill()
 
     @observe("prompt", "temperature", "masked", "step")
@@ -122,7 +132,9 @@ class AttentionExplorer(anywidget.AnyWidget):
             for step, model in models.items()
         }
         if len({maps.shape for maps, _ in found.values()}) > 1:
-            raise ValueError("the models of the steps differ in their sizes; give steps of one training")
+            raise ValueError(
+                "the models of the steps differ in their sizes; give steps of one training"
+            )
         return found
 
     def _result(self, model, ids):

@@ -50,7 +50,7 @@ export function makeControls() {
 // A button with a small picture for every head; the arrow keys move among them, so only one is a stop of the Tab key.
 export function makeGrid(layers, heads) {
   const box = make("div", "grid", { role: "group", "aria-label": "all heads, a layer a row" });
-  box.style.gridTemplateColumns = `auto repeat(${heads}, minmax(0, 3.4em))`;
+  box.style.gridTemplateColumns = `auto repeat(${heads}, minmax(0, 4.6em))`;
   box.append(make("span", "corner", { textContent: "layer", "aria-hidden": "true" }));
   for (let head = 0; head < heads; head++) box.append(axis(head === 0 ? "head 1" : head + 1));
   const buttons = [];
@@ -89,6 +89,7 @@ export function fillStrip(panel, tokens) {
     span.dataset.t = t;
     return span;
   });
+  panel.strip.classList.toggle("gpt-explorer-pieces", tokens.some((token) => token.length > 1));
   panel.strip.replaceChildren(
     ...panel.spans.flatMap((span) =>
       span.textContent.endsWith("↵") ? [span, document.createElement("br")] : [span],
@@ -101,23 +102,24 @@ export function makeBars(many) {
   const heading = make("p", "heading");
   const rows = Array.from({ length: many }, () => {
     const [name, fill, number] = ["name", "fill", "number"].map((part) => make("span", part));
-    const row = make("div", "bar", {}, [name, make("span", "track", {}, [fill]), number]);
+    const row = make("div", "bar", {}, [name, number, make("span", "track", {}, [fill])]);
     return { row, name, fill, number };
   });
   const rest = make("p", "rest");
   const box = make("div", "bars", { "aria-hidden": "true" }, [heading, ...rows.map(({ row }) => row), rest]);
+  box.style.setProperty("--rows", many);
   return { box, heading, rows, rest };
 }
 
-// entries: [name, share of 1, number in words]; rows that are left over stay empty and keep their place.
-export function fillBars(bars, heading, entries, colourOf, rest = "") {
+// entries: [name, share of 1, number in words]; rows that are left over are hidden.
+export function fillBars(bars, heading, entries, rest = "") {
   bars.heading.textContent = heading;
   bars.rest.textContent = rest;
-  bars.rows.forEach(({ name, fill, number }, i) => {
+  bars.rows.forEach(({ row, name, fill, number }, i) => {
     const [words, share, value] = entries[i] ?? ["", 0, ""];
+    row.hidden = !entries[i];
     name.textContent = words;
     fill.style.transform = `scaleX(${share})`;
-    fill.style.background = colourOf(share);
     number.textContent = value;
   });
 }
@@ -137,5 +139,5 @@ export function makeLegend() {
 }
 
 export function makeVoice() {
-  return make("div", "voice", { "aria-live": "polite", role: "log" });
+  return make("div", "voice", { "aria-live": "polite" });
 }

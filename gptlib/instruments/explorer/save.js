@@ -37,8 +37,8 @@ function labels(weights, layout) {
   const all = weights.tokens.map((token, t) => {
     const [words, at] = [token.slice(0, 8), margin + (t + 0.5) * cell];
     const left = text(margin - 6, TITLE + at + font / 3, words, 'text-anchor="end"');
-    const [x, y] = [at + (turned ? -font / 3 : 0), TITLE + margin - 8];
-    const turn = turned ? `transform="rotate(90 ${x} ${y})" text-anchor="end"` : 'text-anchor="middle"';
+    const [x, y] = [at + (turned ? font / 3 : 0), TITLE + margin - 8];
+    const turn = turned ? `transform="rotate(-90 ${x} ${y})"` : 'text-anchor="middle"';
     return left + text(x, y, words, turn);
   });
   return `<g font-size="${font}">${all.join("")}</g>`;

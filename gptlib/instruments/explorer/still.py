@@ -63,7 +63,7 @@ def draw_head(axes, weights, labels, title):
 def picture(words, maps, labels, heads):
     """A plots.Picture of maps (L, H, T, T) with the tokens labels; heads: the (layer, head) to draw large."""
     maps = np.asarray(maps, dtype=float)
-    found = plots.Picture(words, 4.6 + 4.4 * len(heads), 4.6)
+    found = plots.Picture(words, 4.6 + 4.4 * len(heads), 5.0)
     draw_grid(found.add_subplot(1, 1 + len(heads), 1), maps)
     for number, (layer, head) in enumerate(heads):
         axes = found.add_subplot(1, 1 + len(heads), 2 + number)

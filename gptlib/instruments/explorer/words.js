@@ -2,9 +2,8 @@
 
 const SPOKEN = { "␣": "space", "↵": "line break", "⇥": "tab" };
 
-// Two decimals; a weight below 0.01 is not written as 0.00, which it is not.
+// Two decimals; what is below 0.01 is not written as 0.00, for no weight that is not masked is zero.
 export function numberOf(weight) {
-  if (weight <= 0) return "0.00";
   return weight < 0.01 ? "below 0.01" : weight.toFixed(2);
 }
 
