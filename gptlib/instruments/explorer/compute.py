@@ -87,8 +87,8 @@ def swapped(layers, temperature, masked):
 def attention_and_chances(model, tokens, temperature=1.0, masked=True):
     """(attention weights (L, H, T, T), chances of the next token (T, V)) of model for tokens (1, T), in eval mode.
 
-    At temperature 1 with the mask it is the model itself that is asked, else its twin: later layers and the chances follow
-    from the changed weights. Bad tokens, a model without attention or a temperature of 0 raise ValueError.
+    At temperature 1 with the mask it is the model itself that is asked, else its twin: later layers and the chances
+    follow from the changed weights. Bad tokens, a model without attention or a temperature of 0 raise ValueError.
     """
     doors.prompt(tokens, model)
     doors.positive(temperature=temperature)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import anywidget
 import numpy as np
-import torch
-from traitlets import Bool, Bytes, Dict, Float, Int, List, Unicode, observe
+from traitlets import Bool, Bytes, Dict, Float, Int, List, Unicode, observe, validate
 
 from gptlib.instruments.explorer import packing, still
 from gptlib.instruments.explorer.compute import attention_and_chances
@@ -79,6 +78,19 @@ class AttentionExplorer(anywidget.AnyWidget):
             steps=list(steps or ()), prompt=prompt, step=(chosen or [*self._models])[-1]
         )
         self._fill()
+
+    @validate("heads")
+    def _heads_exist(self, proposal):
+        """One or two heads that the model has."""
+        L, H = (self.sizes.get(name, 1) for name in ("layers", "heads"))
+        heads = [list(map(int, pair)) for pair in proposal["value"]]
+        if not 1 <= len(heads) <= 2 or not all(
+            0 <= layer < L and 0 <= head < H for layer, head in heads
+        ):
+            raise ValueError(
+                f"heads came as {heads}; give one [layer, head], or two to compare, below {[L, H]}"
+            )
+        return heads
 
     @observe("prompt", "temperature", "masked", "step")
     def _asked(self, change):

@@ -6,7 +6,6 @@ from gptlib.instruments import plots
 
 LARGEST = 96  # cells of one head in the grid, along a side
 GAP = 0.08  # between heads, as a share of a head
-MASKED = "#ffffff"
 
 
 def shrunk(maps):
@@ -48,6 +47,7 @@ def draw_head(axes, weights, labels, title):
     """One head's weights (T, T), large, with the tokens beside it if there is room."""
     T = len(labels)
     allowed = np.tri(T, dtype=bool) if not np.triu(weights, 1).any() else np.ones((T, T), bool)
+    axes.patch.set(hatch="////", edgecolor="#dddddd")  # seen where the mask is
     axes.imshow(np.sqrt(np.where(allowed, weights, np.nan)), cmap="Blues", vmin=0, vmax=1)
     if T <= 48:
         size = 10 if T <= 24 else 7

@@ -20,11 +20,19 @@ def ids_and_labels(tokenizer, text):
     if not text:
         raise ValueError("the prompt is empty; type at least one character")
     found = tokenizer.encode(text)
-    if hasattr(found, "offsets"):  # a BPE leaves out what it has never seen, without a word
-        covered = {text[i] for start, end in found.offsets for i in range(start, end)}
-        doors.known_characters(text, covered)
     ids = list(getattr(found, "ids", found))
+    if getattr(
+        tokenizer, "decoder", None
+    ):  # a BPE leaves out what it has never seen, without a word
+        lost = first_difference(text, tokenizer.decode(ids))
+        doors.known_characters(text, set(text) - set(text[lost : lost + 1]))
     return ids, [label(piece) for piece in subwords.pieces(tokenizer, text)]
+
+
+def first_difference(text, other):
+    """The first position at which other is not as text is; the length of text if there is none."""
+    differing = (position for position, pair in enumerate(zip(text, other)) if pair[0] != pair[1])
+    return next(differing, min(len(text), len(other)))
 
 
 def as_batch(ids, model):
