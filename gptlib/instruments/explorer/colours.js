@@ -31,8 +31,9 @@ export function colourTable(dark) {
   };
 }
 
-// The theme is dark if its text is light: this holds for JupyterLab, VS Code and a plain page alike.
+// The theme is dark if its text is light: this holds for JupyterLab, VS Code and a plain page alike. An element that is
+// not in the page yet has no colour.
 export function isDark(element) {
-  const [r, g, b] = getComputedStyle(element).color.match(/[\d.]+/g).map(Number);
+  const [r, g, b] = (getComputedStyle(element).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number);
   return 0.299 * r + 0.587 * g + 0.114 * b > 140;
 }

@@ -54,10 +54,10 @@ class Explorer {
     const overview = document.createElement("div");
     overview.className = "gpt-explorer-overview";
     overview.append(this.heads, this.legend.box);
-    const main = document.createElement("div");
-    main.className = "gpt-explorer-main";
-    main.append(overview, this.views, this.next.box);
-    this.root.replaceChildren(this.controls.box, main, this.voice);
+    this.main = document.createElement("div");
+    this.main.className = "gpt-explorer-main";
+    this.main.append(overview, this.views, this.next.box);
+    this.root.replaceChildren(this.controls.box, this.main, this.voice);
   }
 
   // ---- what Python knows
@@ -139,6 +139,7 @@ class Explorer {
     if (this.panels.length !== wanted.length) {
       this.panels = wanted.map(() => this.newPanel());
       this.views.replaceChildren(...this.panels.map((panel) => panel.box));
+      this.main.classList.toggle("gpt-explorer-two", this.panels.length > 1);
       this.active = wanted.length - 1;
     }
     this.panels.forEach((panel, i) => {
@@ -440,14 +441,18 @@ class Explorer {
   }
 }
 
-// Calls action whenever the page may have changed between light and dark; returns a function that ends that.
-function onTheme(action) {
+// Calls action whenever element gets into the page or the page may have changed between light and dark; returns a
+// function that ends that.
+function onTheme(element, action) {
+  const arrival = new ResizeObserver(action);
+  arrival.observe(element);
   const watcher = new MutationObserver(action);
   watcher.observe(document.body, { attributes: true });
   watcher.observe(document.documentElement, { attributes: true });
   const media = matchMedia("(prefers-color-scheme: dark)");
   media.addEventListener("change", action);
   return () => {
+    arrival.disconnect();
     watcher.disconnect();
     media.removeEventListener("change", action);
   };
@@ -455,14 +460,9 @@ function onTheme(action) {
 
 function render({ model, el }) {
   const root = document.createElement("div");
-  el.append(root); // first in the page, so that its colours are known
+  el.append(root);
   const explorer = new Explorer(model, root);
-  const arrived = requestAnimationFrame(() => explorer.retheme());
-  const stop = onTheme(() => explorer.retheme());
-  return () => {
-    cancelAnimationFrame(arrived);
-    stop();
-  };
+  return onTheme(root, () => explorer.retheme());
 }
 
 export default { render };

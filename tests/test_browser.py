@@ -1,0 +1,289 @@
+"""What a reader sees: a real JupyterLab in a real browser, on a notebook of a few cells like those of the lectures.
+
+One Lab and one page for all tests; nothing on it may complain or ask another host for anything.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+ROOT = Path(__file__).parents[1]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+TOKEN = "t"
+
+EXPLORER = """\
+from gptlib.instruments.shipped import shipped
+from gptlib.instruments.widgets import AttentionExplorer
+
+model, tokenizer = shipped()
+first = AttentionExplorer(model, tokenizer, "ROMEO:\\nO, my love")
+first"""
+SECOND = 'second = AttentionExplorer(model, tokenizer, "KING:\\nO my")\nsecond'
+LIVE = """\
+import torch
+from gptlib.instruments import plots, widgets
+
+row = torch.tensor([1.2, -0.4, 0.3, 2.0])
+picture = plots.bars(torch.softmax(row, 0), "abcd", "weights of one row", "weight", top=1)
+widgets.Live(picture, lambda s: torch.softmax(row * s, 0), s=widgets.slider(0.0, 16.0, 1.0, 0.1, "scores ×"))"""
+CELLS = [EXPLORER, SECOND, LIVE]
+
+
+def browser_path():
+    """The browser of this machine; without one the tests are skipped, except where they have to run."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        words = "no Chromium or Chrome was found; install one (on Debian: apt install chromium)"
+        (pytest.fail if {"CI", "GPTLIB_CI"} & set(os.environ) else pytest.skip)(words)
+    return found
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answer(url):
+    with urllib.request.urlopen(url, timeout=5) as reply:
+        return json.load(reply)
+
+
+def wait_for(found, seconds=60):
+    """What found() returns as soon as it is true; connection errors count as not yet."""
+    for _ in range(seconds * 5):
+        try:
+            if value := found():
+                return value
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"still waiting for {found.__name__} after {seconds} s")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab over the notebook, with settings of its own."""
+    browser_path()
+    home = tmp_path_factory.mktemp("lab")
+    notebook = new_notebook(cells=[new_code_cell(source) for source in CELLS])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, home / "cells.ipynb")
+    folders = ("CONFIG_DIR", "RUNTIME_DIR", "DATA_DIR")
+    own = {f"JUPYTER_{name}": str(home / name) for name in folders}
+    own |= {f"JUPYTERLAB_{name}": str(home / name) for name in ("SETTINGS_DIR", "WORKSPACES_DIR")}
+    port = free_port()
+    options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root"]
+    options += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={home}"]
+    options += ["--LabApp.extension_manager=readonly", "--LabApp.news_url=None"]
+    with open(home / "lab.log", "w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options],
+            cwd=ROOT,
+            env=os.environ | own | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            stdout=log,
+            stderr=log,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: answer(f"{address}/api/status?token={TOKEN}"))
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=browser_path(), args=FLAGS)
+        yield found
+        found.close()
+
+
+def run_all_cells(page, lab):
+    """Run the notebook on page from top to bottom; before its kernel listens, JupyterLab would drop the wish."""
+
+    def kernel_is_ready():
+        kernels = [session["kernel"] for session in answer(f"{lab}/api/sessions?token={TOKEN}")]
+        return (
+            kernels and kernels[0]["connections"] >= 1 and kernels[0]["execution_state"] == "idle"
+        )
+
+    wait_for(kernel_is_ready)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+
+
+@pytest.fixture(scope="module")
+def page(browser, lab):
+    """The notebook, run; page.errors and page.left, the requests to others, fill as the tests go on."""
+    page = browser.new_page(viewport={"width": 1300, "height": 1600})
+    page.set_default_timeout(10_000)
+    page.errors, page.left = [], []
+    page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda problem: page.errors.append(str(problem)))
+    own = (lab, lab.replace("http", "ws"), "data:", "blob:")
+    page.on("request", lambda r: None if r.url.startswith(own) else page.left.append(r.url))
+    page.goto(f"{lab}/lab/tree/cells.ipynb?token={TOKEN}")
+    page.wait_for_selector(".jp-Notebook", timeout=60_000)
+    run_all_cells(page, lab)
+    page.locator("img.widget-image").wait_for(timeout=60_000)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def first(page):
+    explorer = page.locator(".gpt-explorer").first
+    explorer.scroll_into_view_if_needed()
+    page.mouse.move(5, 5)  # a pointer that rests on a token would ask about it
+    return explorer
+
+
+def voice(explorer):
+    """What a screen reader hears."""
+    return explorer.locator("[aria-live=polite]").inner_text()
+
+
+def pictures_of(explorer):
+    """The pixels of all canvases."""
+    return explorer.locator("canvas").evaluate_all("all => all.map(one => one.toDataURL())")
+
+
+def eventually(claim, seconds=15):
+    wait_for(claim, seconds)
+
+
+def test_hovering_a_token_says_whom_it_listens_to_in_numbers_and_in_words(first):
+    before = voice(first)
+    first.locator("[data-t='4']").first.hover()
+    said = voice(first)
+    assert said != before and said.startswith("position 4 'O', layer 1 head 1, listens to position")
+    assert "position 4 O listens to" in first.inner_text()
+    number = first.locator(".gpt-explorer-number").first.inner_text()
+    assert 0.2 < float(number) <= 1 and number in said
+    first.locator("[data-t='8']").first.hover()
+    assert voice(first).startswith("position 8 ','")
+
+
+def test_hovering_a_head_shows_it_and_a_click_locks_it(first):
+    heads = first.locator(".gpt-explorer-thumbnail")
+    heads.nth(7).hover()
+    assert "layer 2 head 2" in voice(first)
+    heads.nth(9).click()
+    heads.nth(3).hover()
+    assert "layer 2 head 4" in voice(first) and heads.nth(9).get_attribute("aria-pressed") == "true"
+    heads.nth(9).press("Escape")
+    heads.nth(0).hover()
+    assert "layer 1 head 1" in voice(first)
+
+
+def test_the_keyboard_moves_over_tokens_and_heads_and_locks(first, page):
+    strip = first.locator(".gpt-explorer-strip")
+    strip.focus()
+    strip.press("Home")
+    strip.press("ArrowRight")
+    assert voice(first).startswith("position 1 'O'")
+    strip.press("Enter")
+    first.locator("[data-t='6']").hover()
+    assert voice(first).startswith("position 1 'O'")
+    strip.press("Escape")
+    first.locator(".gpt-explorer-thumbnail").first.focus()
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    assert "layer 2 head 3" in voice(first)
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith(
+        "layer 2 head 3, locked"
+    )
+    page.keyboard.press("Escape")
+
+
+def test_a_typed_prompt_changes_the_picture_and_a_bad_one_gets_its_sentence_and_changes_nothing(
+    first,
+):
+    box, before = first.get_by_label("prompt"), pictures_of(first)
+    box.fill("JULIET:\nO Romeo")
+    eventually(lambda: pictures_of(first) != before)
+    assert voice(first).startswith("position 14 'o'")  # the last token is asked first
+    good = pictures_of(first)
+    box.fill("JULIET:\nOù")
+    sentence = first.get_by_role("status")
+    eventually(lambda: "this text has 'ù' (position 9)" in sentence.inner_text())
+    assert pictures_of(first) == good
+    box.fill("JULIET:\nO")
+    eventually(lambda: sentence.inner_text() == "")
+    assert pictures_of(first) != good
+
+
+def test_two_explorers_on_a_page_do_not_disturb_each_other(first, page):
+    second = page.locator(".gpt-explorer").nth(1)
+    said, seen = voice(second), pictures_of(second)
+    first.get_by_label("prompt").fill("ROMEO:\nO, speak")
+    eventually(lambda: "position 14" in voice(first))
+    first.locator(".gpt-explorer-thumbnail").nth(20).click()
+    assert (voice(second), pictures_of(second)) == (said, seen)
+    second.locator("[data-t='1']").first.hover()
+    assert voice(second).startswith("position 1 'I', layer 1 head 1")
+    assert "position 14" in voice(first)
+    first.locator(".gpt-explorer-strip").press("Escape")
+
+
+def test_without_mask_the_first_token_listens_to_the_future(first):
+    first.get_by_label("mask").uncheck()
+    first.locator("[data-t='0']").first.hover()
+    eventually(lambda: first.locator(".gpt-explorer-masked").count() == 0)
+    first.locator("[data-t='0']").first.hover()
+    assert first.locator(".gpt-explorer-name").first.inner_text().split()[0] != "0"
+    first.get_by_label("mask").check()
+    eventually(lambda: first.locator(".gpt-explorer-masked").count() > 0)
+
+
+def test_two_heads_are_compared_side_by_side(first):
+    first.get_by_label("compare two heads").check()
+    left, right = (first.locator(".gpt-explorer-panel").nth(n).bounding_box() for n in (0, 1))
+    assert left["y"] == right["y"] and left["x"] + left["width"] <= right["x"]
+    assert voice(first).count("listens to") == 2
+    first.get_by_label("compare two heads").uncheck()
+    assert voice(first).count("listens to") == 1
+
+
+@pytest.mark.parametrize(("name", "start"), [("save SVG", b"<svg"), ("save PNG", b"\x89PNG")])
+def test_the_picture_can_be_saved(first, page, name, start):
+    with page.expect_download() as download:
+        first.get_by_role("button", name=name).click()
+    found = Path(download.value.path()).read_bytes()
+    assert found.startswith(start) and len(found) > 3000
+    assert download.value.suggested_filename.startswith("attention_layer")
+
+
+def test_a_slider_over_a_live_picture_changes_its_bytes(page):
+    image = page.locator("img.widget-image")
+    before = image.get_attribute("src")
+    page.locator(".noUi-handle").press("ArrowRight")
+    eventually(lambda: image.get_attribute("src") != before)
+
+
+def test_in_a_narrow_window_nothing_sticks_out(first, page):
+    page.set_viewport_size({"width": 700, "height": 1600})  # JupyterLab takes 300 of them
+    width, over = first.evaluate("root => [root.clientWidth, root.scrollWidth - root.clientWidth]")
+    page.set_viewport_size({"width": 1300, "height": 1600})
+    assert 250 < width < 420 and over <= 0
+
+
+def test_nothing_complained_and_no_request_left_the_machine(page):
+    assert (page.errors, page.left) == ([], [])
