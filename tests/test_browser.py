@@ -5,7 +5,6 @@ One Lab and one page for all tests; nothing on it may complain or ask another ho
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,14 +12,17 @@ import time
 import urllib.request
 from pathlib import Path
 
+import explorer_page
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from gptlib.instruments.widgets import AttentionExplorer
+from gptlib.model import GPT, GPTConfig
+from gptlib.tokenizer import CharTokenizer
+
 ROOT = Path(__file__).parents[1]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
 TOKEN = "t"
 
 EXPLORER = """\
@@ -39,15 +41,6 @@ row = torch.tensor([1.2, -0.4, 0.3, 2.0])
 picture = plots.bars(torch.softmax(row, 0), "abcd", "weights of one row", "weight", top=1)
 widgets.Live(picture, lambda s: torch.softmax(row * s, 0), s=widgets.slider(0.0, 16.0, 1.0, 0.1, "scores ×"))"""
 CELLS = [EXPLORER, SECOND, LIVE]
-
-
-def browser_path():
-    """The browser of this machine; without one the tests are skipped, except where they have to run."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        words = "no Chromium or Chrome was found; install one (on Debian: apt install chromium)"
-        (pytest.fail if {"CI", "GPTLIB_CI"} & set(os.environ) else pytest.skip)(words)
-    return found
 
 
 def free_port():
@@ -76,7 +69,7 @@ def wait_for(found, seconds=60):
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """The address of a JupyterLab over the notebook, with settings of its own."""
-    browser_path()
+    path_of_browser()
     home = tmp_path_factory.mktemp("lab")
     notebook = new_notebook(cells=[new_code_cell(source) for source in CELLS])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
@@ -107,12 +100,17 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=browser_path(), args=FLAGS)
+    with explorer_page.browser(path_of_browser()) as found:
         yield found
-        found.close()
+
+
+def path_of_browser():
+    """The browser of this machine; without one the tests are skipped, except in CI, where they have to run."""
+    found = explorer_page.browser_path()
+    if found is None:
+        words = "no Chromium or Chrome was found; install one (on Debian: apt install chromium)"
+        (pytest.fail if {"CI", "GPTLIB_CI"} & set(os.environ) else pytest.skip)(words)
+    return found
 
 
 def run_all_cells(page, lab):
@@ -278,11 +276,54 @@ def test_a_slider_over_a_live_picture_changes_its_bytes(page):
     eventually(lambda: image.get_attribute("src") != before)
 
 
-def test_in_a_narrow_window_nothing_sticks_out(first, page):
-    page.set_viewport_size({"width": 700, "height": 1600})  # JupyterLab takes 300 of them
-    width, over = first.evaluate("root => [root.clientWidth, root.scrollWidth - root.clientWidth]")
-    page.set_viewport_size({"width": 1300, "height": 1600})
-    assert 250 < width < 420 and over <= 0
+@pytest.fixture
+def static(browser):
+    """A function: an explorer of a small model's training on a page without Python, in a window of that width."""
+    steps = {step: GPT(GPTConfig(n_embd=16, n_head=2, n_layer=2)) for step in (0, 50)}
+    explorer = AttentionExplorer(None, CharTokenizer(), "wherefore art thou", steps=steps)
+    pages = []
+
+    def opened(width=1000, **options):
+        pages.append(explorer_page.opened(browser, explorer, width, **options))
+        return pages[-1], pages[-1].locator(".gpt-explorer")
+
+    yield opened
+    for page in pages:
+        assert page.errors == []
+        page.close()
+
+
+def test_without_python_the_stored_steps_work_and_what_needs_python_says_so(static):
+    page, explorer = static()
+    for name in ("prompt", "mask", "temperature"):
+        assert explorer.get_by_label(name).is_disabled()
+    assert "open the notebook: python run.py lab" in explorer.inner_text()
+    seen, said = pictures_of(explorer), voice(explorer)
+    explorer.get_by_label("training step").press("ArrowLeft")
+    assert pictures_of(explorer) != seen and voice(explorer) != said
+    explorer.locator(".gpt-explorer-thumbnail").nth(3).click()
+    assert page.evaluate("model.get('locked')") == [True] and "layer 2 head 2" in voice(explorer)
+
+
+@pytest.mark.parametrize("width", [400, 700, 1000])
+def test_in_a_narrow_window_nothing_sticks_out(static, width):
+    page, explorer = static(width)
+    explorer.get_by_label("compare two heads").check()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_colours_follow_the_theme(static):
+    light, dark = (static(color_scheme=scheme)[1] for scheme in ("light", "dark"))
+    assert pictures_of(light) != pictures_of(dark)
+
+
+def test_masked_cells_are_not_drawn_and_the_smallest_weight_is(static):
+    _, explorer = static()
+    alphas = explorer.locator(".gpt-explorer-thumbnail canvas").first.evaluate(
+        "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).filter((_, i) => i % 4 == 3)"
+    )
+    drawn = np.array(alphas).reshape(18, 18) > 0
+    assert np.array_equal(drawn, np.tri(18, dtype=bool))
 
 
 def test_nothing_complained_and_no_request_left_the_machine(page):

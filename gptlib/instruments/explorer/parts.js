@@ -26,9 +26,9 @@ export function makeControls() {
   const prompt = make("textarea", "prompt", { rows: 2, spellcheck: false, autocomplete: "off" });
   const mask = make("input", "", { type: "checkbox" });
   const temperature = slider(0.1, 4, 0.1);
-  const temperatureSays = make("output", "says");
+  const temperatureSays = make("span", "says");
   const step = slider(0, 0, 1);
-  const stepSays = make("output", "says");
+  const stepSays = make("span", "says");
   const compare = make("input", "", { type: "checkbox" });
   const png = make("button", "button", { type: "button", textContent: "save PNG" });
   const svg = make("button", "button", { type: "button", textContent: "save SVG" });
