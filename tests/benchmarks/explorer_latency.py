@@ -1,8 +1,9 @@
 """How fast the explorer answers: python tests/benchmarks/explorer_latency.py
 
-Measured inside the page, 6 x 6 heads: from the start of a frame, in which the pointer enters another token or the slider
-moves to another training step, until the browser has painted. Wanted: 95 of 100 hovers within a frame, 16.7 ms, and 95
-of 100 steps of the slider within 50 ms.
+Measured inside the page, 6 x 6 heads: from the start of a frame, in which the pointer enters another token or the
+slider moves to another training step, until the browser has painted. Wanted: 95 of 100 hovers within a frame, 16.7 ms,
+and 95 of 100 steps of the slider within 50 ms. Beside them stands what the page's own thread computed, mean of all: it
+stays where it is when other programs take the processor, which the two percentiles do not.
 """
 
 import sys
@@ -64,18 +65,29 @@ def explorer_of(T, heads):
     return explorer
 
 
+def computed(session):
+    """Seconds that the page's main thread has computed so far."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+
 def main():
     """Print p50 and p95 for both, at both sizes; the exit status says whether all keep their limits."""
     kept = True
     with explorer_page.browser(explorer_page.browser_path()) as browser:
         for T, heads in ((64, 1), (256, 1), (256, 2)):
             page = explorer_page.opened(browser, explorer_of(T, heads))
+            session = page.context.new_cdp_session(page)
+            session.send("Performance.enable", {"timeDomain": "threadTicks"})
             for kind, limit in LIMITS.items():
+                before = computed(session)
                 p50, p95 = np.percentile(page.evaluate(MEASURE, [kind, 220]), [50, 95])
+                own = 1000 * (computed(session) - before) / 220
                 kept &= p95 < limit
-                print(
-                    f"T {T:3}, {heads} shown, {kind:6}: p50 {p50:5.1f} ms, p95 {p95:5.1f} ms (limit {limit})"
+                times = (
+                    f"p50 {p50:5.1f} ms, p95 {p95:5.1f} ms (limit {limit}), computed {own:4.1f} ms"
                 )
+                print(f"T {T:3}, {heads} shown, {kind:6}: {times}")
             page.close()
     return 0 if kept else 1
 

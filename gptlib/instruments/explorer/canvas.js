@@ -109,17 +109,21 @@ function drawLabel(context, text, t, { margin, cell, turned }) {
   context.restore();
 }
 
-// A frame around row t, and a stronger one around the single weight under the pointer.
-export function drawMarks(canvas, weights, t, s, table) {
-  const { margin, cell } = layoutOf(weights);
-  const context = canvas.getContext("2d");
-  context.clearRect(0, 0, SIDE, SIDE);
-  context.strokeStyle = table.mark;
-  context.lineWidth = 3;
-  context.strokeRect(margin - 1, margin + t * cell - 1, weights.seen(t) * cell + 2, cell + 2);
-  if (s === null || s >= weights.seen(t)) return;
-  context.lineWidth = 5;
-  context.strokeRect(margin + s * cell - 2, margin + t * cell - 2, cell + 4, cell + 4);
+// A frame around row t, and one around the single weight under the pointer. They lie over the canvas as elements of their
+// own, so that they follow the pointer while the squares stay as they are.
+export function placeMarks({ row, cell }, weights, t, s) {
+  const layout = layoutOf(weights);
+  placeMark(row, layout, t, 0, weights.seen(t));
+  cell.hidden = s === null || s >= weights.seen(t);
+  if (!cell.hidden) placeMark(cell, layout, t, s, 1);
+}
+
+function placeMark(mark, { margin, cell }, t, s, many) {
+  const share = (pixels) => `${(100 * pixels) / SIDE}%`;
+  mark.style.left = share(margin + s * cell);
+  mark.style.top = share(margin + t * cell);
+  mark.style.width = share(many * cell);
+  mark.style.height = share(cell);
 }
 
 // The row and the column of the square under a point, given as shares of the canvas; null outside.

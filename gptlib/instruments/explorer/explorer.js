@@ -3,7 +3,7 @@
 import { colourTable, isDark } from "./colours.js";
 import { Weights, TOP, largest } from "./weights.js";
 import { nameOf, numberOf, spokenNext, spokenRow, spokenToken, weightOf } from "./words.js";
-import { cellAt, drawMarks, drawSquare, drawThumbnail } from "./canvas.js";
+import { cellAt, drawSquare, drawThumbnail, placeMarks } from "./canvas.js";
 import { saveSvg, savePng, svgOf } from "./save.js";
 import { fillBars, fillStrip, makeBars, makeControls, makeGrid, makeLegend, makePanel, makeVoice } from "./parts.js";
 
@@ -198,10 +198,10 @@ class Explorer {
   }
 
   pointPanel(panel) {
-    const { weights, table, t } = this;
+    const { weights, t } = this;
     const row = weights.row(this.place, panel.layer, panel.head, t);
     panel.spans.forEach((span, s) => this.colourToken(span, s, row));
-    drawMarks(panel.marks, weights, t, this.s, table);
+    placeMarks(panel.marks, weights, t, this.s);
     const top = largest(row, panel.heard.rows.length);
     const entries = top.map(([s, byte]) => [`${String(s).padStart(3)} ${weights.tokens[s]}`, byte / 255, weightOf(byte)]);
     fillBars(panel.heard, `position ${t} ${weights.tokens[t]} listens to`, entries, this.others(row, top));
@@ -378,13 +378,13 @@ class Explorer {
   }
 
   listenToPanel(panel) {
-    const { strip, marks, title } = panel;
+    const { strip, stack, title } = panel;
     strip.addEventListener("pointerover", (event) => this.hover(event.target.dataset.t));
     strip.addEventListener("click", (event) => this.toggleToken(event.target.dataset.t));
     strip.addEventListener("keydown", (event) => this.moveToken(event));
-    marks.addEventListener("pointermove", (event) => this.hoverSquare(event, marks));
-    marks.addEventListener("pointerleave", () => this.pointAt(this.t));
-    marks.addEventListener("click", () => this.toggleToken(this.t));
+    stack.addEventListener("pointermove", (event) => this.hoverSquare(event, stack));
+    stack.addEventListener("pointerleave", () => this.pointAt(this.t));
+    stack.addEventListener("click", () => this.toggleToken(this.t));
     title.addEventListener("click", () => this.clickTitle(panel));
   }
 
@@ -399,8 +399,8 @@ class Explorer {
     if (t !== undefined && this.model.get("position") < 0) this.pointAt(+t);
   }
 
-  hoverSquare(event, canvas) {
-    const { left, top, width, height } = canvas.getBoundingClientRect();
+  hoverSquare(event, stack) {
+    const { left, top, width, height } = stack.getBoundingClientRect();
     const found = cellAt(this.weights, (event.clientX - left) / width, (event.clientY - top) / height);
     if (!found) return;
     const held = this.model.get("position") >= 0;

@@ -74,12 +74,12 @@ export function makePanel() {
   const title = make("button", "title", { type: "button" });
   const strip = make("div", "strip", { tabIndex: 0, role: "group" });
   const square = make("canvas", "square", { width: SIDE, height: SIDE });
-  const marks = make("canvas", "marks", { width: SIDE, height: SIDE });
-  const stack = make("div", "stack", { "aria-hidden": "true" }, [square, marks]);
+  const [row, cell] = [make("div", "mark"), make("div", "mark")];
+  const stack = make("div", "stack", { "aria-hidden": "true" }, [square, row, cell]);
   const heard = makeBars(6);
   const axes = make("p", "axes", { textContent: "a row listens, a column is heard; striped: masked" });
   const box = make("section", "panel", {}, [title, strip, heard.box, stack, axes]);
-  return { box, title, strip, square, marks, heard, spans: [] };
+  return { box, title, strip, stack, square, marks: { row, cell }, heard, spans: [] };
 }
 
 // The tokens as spans that wrap like text; a line ends where the text has one.
@@ -113,15 +113,20 @@ export function makeBars(many) {
 
 // entries: [name, share of 1, number in words]; rows that are left over are hidden.
 export function fillBars(bars, heading, entries, rest = "") {
-  bars.heading.textContent = heading;
-  bars.rest.textContent = rest;
+  write(bars.heading, heading);
+  write(bars.rest, rest);
   bars.rows.forEach(({ row, name, fill, number }, i) => {
     const [words, share, value] = entries[i] ?? ["", 0, ""];
     row.hidden = !entries[i];
-    name.textContent = words;
+    write(name, words);
     fill.style.transform = `scaleX(${share})`;
-    number.textContent = value;
+    write(number, value);
   });
+}
+
+// New text only where it is new: the browser lays out again what is written, also the same words.
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
 }
 
 export function makeLegend() {
