@@ -37,6 +37,7 @@ function coloured(levels, side, causal, table) {
 export function drawThumbnail(canvas, weights, bytes, table) {
   const side = Math.min(weights.T, THUMBNAIL);
   if (canvas.width !== side) canvas.width = canvas.height = side;
+  canvas.style.imageRendering = side <= 32 ? "pixelated" : "auto"; // few tokens as squares, many smoothed
   canvas.getContext("2d").putImageData(thinned(weights, bytes, side, table), 0, 0);
 }
 

@@ -45,7 +45,7 @@ function labels(weights, layout) {
 }
 
 function caption(weights, row, t) {
-  const heard = largest(row, 4).map(([s, byte]) => `${s} ${weights.tokens[s]} ${weightOf(byte)}`);
+  const heard = largest(row, 3).map(([s, byte]) => `${s} ${weights.tokens[s]} ${weightOf(byte)}`);
   return `position ${t} ${weights.tokens[t]} listens to ${heard.join(" · ")}`;
 }
 
