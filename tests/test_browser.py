@@ -191,6 +191,15 @@ def test_hovering_a_head_shows_it_and_a_click_locks_it(first):
     assert "layer 1 head 1" in voice(first)
 
 
+def test_a_head_that_is_only_looked_at_stays_when_a_token_is_locked(first):
+    first.locator(".gpt-explorer-thumbnail").nth(13).hover()
+    first.locator("[data-t='3']").first.click()
+    assert voice(first).startswith("position 3 'E', layer 3 head 2")
+    first.locator("[data-t='5']").first.hover()
+    assert voice(first).startswith("position 3 'E', layer 3 head 2")
+    first.locator(".gpt-explorer-strip").press("Escape")
+
+
 def test_the_keyboard_moves_over_tokens_and_heads_and_locks(first, page):
     strip = first.locator(".gpt-explorer-strip")
     strip.focus()

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from gptlib.attention import CausalSelfAttention, Head, MultiHeadAttention
 from gptlib.instruments import look, shipped, subwords
-from gptlib.instruments.explorer import compute, packing, still
+from gptlib.instruments.explorer import compute, explorer, packing, still
 from gptlib.instruments.widgets import AttentionExplorer
 from gptlib.model import GPT, GPTConfig, LanguageModel
 from gptlib.tokenizer import CharTokenizer
@@ -296,3 +296,10 @@ def test_a_thinned_map_keeps_its_largest_weights():
 def test_the_shipped_model_is_explored():
     explorer = AttentionExplorer(*shipped.shipped(), "ROMEO:\nO, my love")
     assert explorer.tokens[6] == "↵" and explorer.maps.shape == (6, 6, 17, 17)
+
+
+def test_every_script_of_the_folder_is_in_the_joined_module_and_no_name_is_there_twice():
+    there = {path.name for path in explorer.HERE.glob("*.js")}
+    assert set(explorer.SCRIPTS) == there and len(explorer.SCRIPTS) == len(there)
+    names = re.findall(r"^(?:async )?(?:function|class|const) (\w+)", AttentionExplorer._esm, re.M)
+    assert len(names) == len(set(names)) > 50

@@ -20,6 +20,8 @@ SCRIPTS = (
     "canvas.js",
     "save.js",
     "parts.js",
+    "showing.js",
+    "events.js",
     "explorer.js",
 )
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
