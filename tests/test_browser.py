@@ -296,6 +296,7 @@ def static(browser):
         pages.append(explorer_page.opened(browser, explorer, width, **options))
         return pages[-1], pages[-1].locator(".gpt-explorer")
 
+    opened.explorer = explorer
     yield opened
     for page in pages:
         assert page.errors == []
@@ -314,16 +315,30 @@ def test_without_python_the_stored_steps_work_and_what_needs_python_says_so(stat
     assert page.evaluate("model.get('locked')") == [True] and "layer 2 head 2" in voice(explorer)
 
 
+@pytest.mark.parametrize("t", [0, 1, 9, 17])
+def test_the_numbers_on_the_page_are_the_models(static, t):
+    _, shown = static()
+    shown.locator(f"[data-t='{t}']").hover()
+    heard = int(shown.locator(".gpt-explorer-name").first.inner_text().split()[0])
+    weights = static.explorer.maps[0, 0, t]
+    assert weights[heard] > weights.max() - 1 / 255
+    number = float(shown.locator(".gpt-explorer-number").first.inner_text())
+    assert abs(number - weights.max()) < 0.005 + 1 / 255
+
+
 @pytest.mark.parametrize("width", [400, 700, 1000])
 def test_in_a_narrow_window_nothing_sticks_out(static, width):
     page, explorer = static(width)
+    assert explorer.locator(".gpt-explorer-stack").bounding_box()["width"] > 300
     explorer.get_by_label("compare two heads").check()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_the_colours_follow_the_theme(static):
     light, dark = (static(color_scheme=scheme)[1] for scheme in ("light", "dark"))
-    assert pictures_of(light) != pictures_of(dark)
+    assert not set(pictures_of(light)) & set(
+        pictures_of(dark)
+    )  # the thumbnails have nothing but weights
 
 
 def test_masked_cells_are_not_drawn_and_the_smallest_weight_is(static):
