@@ -8,10 +8,11 @@ def train_bpe(text, vocab_size):
 
     Source: Sennrich et al. 2016, by the library `tokenizers`.
     """
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()  # ids back to text, not to the bytes' stand-ins
     tokenizer.train_from_iterator(
         [text], trainers.BpeTrainer(vocab_size=vocab_size, show_progress=False)
     )

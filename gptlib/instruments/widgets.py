@@ -118,3 +118,12 @@ def boxes(pieces):
 def token_boxes(pieces):
     """The boxes and under them their number."""
     return f"{boxes(pieces)}<p>{len(pieces)} tokens</p>"
+
+
+def __getattr__(name):
+    """AttentionExplorer, imported when it is first asked for: most notebooks never need it."""
+    if name == "AttentionExplorer":
+        from gptlib.instruments.explorer.explorer import AttentionExplorer
+
+        return AttentionExplorer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,354 @@
+"""What a reader sees: a real JupyterLab in a real browser, on a notebook of a few cells like those of the lectures.
+
+One Lab and one page for all tests; nothing on it may complain or ask another host for anything.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import explorer_page
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from gptlib.instruments.widgets import AttentionExplorer
+from gptlib.model import GPT, GPTConfig
+from gptlib.tokenizer import CharTokenizer
+
+ROOT = Path(__file__).parents[1]
+TOKEN = "t"
+
+EXPLORER = """\
+from gptlib.instruments.shipped import shipped
+from gptlib.instruments.widgets import AttentionExplorer
+
+model, tokenizer = shipped()
+first = AttentionExplorer(model, tokenizer, "ROMEO:\\nO, my love")
+first"""
+SECOND = 'second = AttentionExplorer(model, tokenizer, "KING:\\nO my")\nsecond'
+LIVE = """\
+import torch
+from gptlib.instruments import plots, widgets
+
+row = torch.tensor([1.2, -0.4, 0.3, 2.0])
+picture = plots.bars(torch.softmax(row, 0), "abcd", "weights of one row", "weight", top=1)
+widgets.Live(picture, lambda s: torch.softmax(row * s, 0), s=widgets.slider(0.0, 16.0, 1.0, 0.1, "scores ×"))"""
+CELLS = [EXPLORER, SECOND, LIVE]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answer(url):
+    with urllib.request.urlopen(url, timeout=5) as reply:
+        return json.load(reply)
+
+
+def wait_for(found, seconds=60):
+    """What found() returns as soon as it is true; connection errors count as not yet."""
+    for _ in range(seconds * 5):
+        try:
+            if value := found():
+                return value
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"still waiting for {found.__name__} after {seconds} s")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab over the notebook, with settings of its own."""
+    path_of_browser()
+    home = tmp_path_factory.mktemp("lab")
+    notebook = new_notebook(cells=[new_code_cell(source) for source in CELLS])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, home / "cells.ipynb")
+    folders = ("CONFIG_DIR", "RUNTIME_DIR", "DATA_DIR")
+    own = {f"JUPYTER_{name}": str(home / name) for name in folders}
+    own |= {f"JUPYTERLAB_{name}": str(home / name) for name in ("SETTINGS_DIR", "WORKSPACES_DIR")}
+    port = free_port()
+    options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root"]
+    options += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={home}"]
+    options += ["--LabApp.extension_manager=readonly", "--LabApp.news_url=None"]
+    with open(home / "lab.log", "w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options],
+            cwd=ROOT,
+            env=os.environ | own | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            stdout=log,
+            stderr=log,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: answer(f"{address}/api/status?token={TOKEN}"))
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with explorer_page.browser(path_of_browser()) as found:
+        yield found
+
+
+def path_of_browser():
+    """The browser of this machine; without one the tests are skipped, except in CI, where they have to run."""
+    found = explorer_page.browser_path()
+    if found is None:
+        words = "no Chromium or Chrome was found; install one (on Debian: apt install chromium)"
+        (pytest.fail if {"CI", "GPTLIB_CI"} & set(os.environ) else pytest.skip)(words)
+    return found
+
+
+def run_all_cells(page, lab):
+    """Run the notebook on page from top to bottom; before its kernel listens, JupyterLab would drop the wish."""
+
+    def kernel_is_ready():
+        kernels = [session["kernel"] for session in answer(f"{lab}/api/sessions?token={TOKEN}")]
+        return (
+            kernels and kernels[0]["connections"] >= 1 and kernels[0]["execution_state"] == "idle"
+        )
+
+    wait_for(kernel_is_ready)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+
+
+@pytest.fixture(scope="module")
+def page(browser, lab):
+    """The notebook, run; page.errors and page.left, the requests to others, fill as the tests go on."""
+    page = browser.new_page(viewport={"width": 1300, "height": 1600})
+    page.set_default_timeout(10_000)
+    page.errors, page.left = [], []
+    page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda problem: page.errors.append(str(problem)))
+    own = (lab, lab.replace("http", "ws"), "data:", "blob:")
+    page.on("request", lambda r: None if r.url.startswith(own) else page.left.append(r.url))
+    page.goto(f"{lab}/lab/tree/cells.ipynb?token={TOKEN}")
+    page.wait_for_selector(".jp-Notebook", timeout=60_000)
+    run_all_cells(page, lab)
+    page.locator("img.widget-image").wait_for(timeout=60_000)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def first(page):
+    explorer = page.locator(".gpt-explorer").first
+    explorer.scroll_into_view_if_needed()
+    page.mouse.move(5, 5)  # a pointer that rests on a token would ask about it
+    return explorer
+
+
+def voice(explorer):
+    """What a screen reader hears."""
+    return explorer.locator("[aria-live=polite]").inner_text()
+
+
+def pictures_of(explorer):
+    """The pixels of all canvases."""
+    return explorer.locator("canvas").evaluate_all("all => all.map(one => one.toDataURL())")
+
+
+def eventually(claim, seconds=15):
+    wait_for(claim, seconds)
+
+
+def test_hovering_a_token_says_whom_it_listens_to_in_numbers_and_in_words(first):
+    before = voice(first)
+    first.locator("[data-t='4']").first.hover()
+    said = voice(first)
+    assert said != before and said.startswith("position 4 'O', layer 1 head 1, listens to position")
+    assert "position 4 O listens to" in first.inner_text()
+    number = first.locator(".gpt-explorer-number").first.inner_text()
+    assert 0.2 < float(number) <= 1 and number in said
+    first.locator("[data-t='8']").first.hover()
+    assert voice(first).startswith("position 8 ','")
+
+
+def test_hovering_a_head_shows_it_and_a_click_locks_it(first):
+    heads = first.locator(".gpt-explorer-thumbnail")
+    heads.nth(7).hover()
+    assert "layer 2 head 2" in voice(first)
+    heads.nth(9).click()
+    heads.nth(3).hover()
+    assert "layer 2 head 4" in voice(first) and heads.nth(9).get_attribute("aria-pressed") == "true"
+    heads.nth(9).press("Escape")
+    heads.nth(0).hover()
+    assert "layer 1 head 1" in voice(first)
+
+
+def test_a_head_that_is_only_looked_at_stays_when_a_token_is_locked(first):
+    first.locator(".gpt-explorer-thumbnail").nth(13).hover()
+    first.locator("[data-t='3']").first.click()
+    assert voice(first).startswith("position 3 'E', layer 3 head 2")
+    first.locator("[data-t='5']").first.hover()
+    assert voice(first).startswith("position 3 'E', layer 3 head 2")
+    first.locator(".gpt-explorer-strip").press("Escape")
+
+
+def test_the_keyboard_moves_over_tokens_and_heads_and_locks(first, page):
+    strip = first.locator(".gpt-explorer-strip")
+    strip.focus()
+    strip.press("Home")
+    strip.press("ArrowRight")
+    assert voice(first).startswith("position 1 'O'")
+    strip.press("Enter")
+    first.locator("[data-t='6']").hover()
+    assert voice(first).startswith("position 1 'O'")
+    strip.press("Escape")
+    first.locator(".gpt-explorer-thumbnail").first.focus()
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    assert "layer 2 head 3" in voice(first)
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith(
+        "layer 2 head 3, locked"
+    )
+    page.keyboard.press("Escape")
+
+
+def test_a_typed_prompt_changes_the_picture_and_a_bad_one_gets_its_sentence_and_changes_nothing(
+    first,
+):
+    box, before = first.get_by_label("prompt"), pictures_of(first)
+    box.fill("JULIET:\nO Romeo")
+    eventually(lambda: pictures_of(first) != before)
+    assert voice(first).startswith("position 14 'o'")  # the last token is asked first
+    good = pictures_of(first)
+    box.fill("JULIET:\nOù")
+    sentence = first.get_by_role("status")
+    eventually(lambda: "this text has 'ù' (position 9)" in sentence.inner_text())
+    assert pictures_of(first) == good
+    box.fill("JULIET:\nO")
+    eventually(lambda: sentence.inner_text() == "")
+    assert pictures_of(first) != good
+
+
+def test_two_explorers_on_a_page_do_not_disturb_each_other(first, page):
+    second = page.locator(".gpt-explorer").nth(1)
+    said, seen = voice(second), pictures_of(second)
+    first.get_by_label("prompt").fill("ROMEO:\nO, speak")
+    eventually(lambda: "position 14" in voice(first))
+    first.locator(".gpt-explorer-thumbnail").nth(20).click()
+    assert (voice(second), pictures_of(second)) == (said, seen)
+    second.locator("[data-t='1']").first.hover()
+    assert voice(second).startswith("position 1 'I', layer 1 head 1")
+    assert "position 14" in voice(first)
+    first.locator(".gpt-explorer-strip").press("Escape")
+
+
+def test_without_mask_the_first_token_listens_to_the_future(first):
+    first.get_by_label("mask").uncheck()
+    first.locator("[data-t='0']").first.hover()
+    eventually(lambda: first.locator(".gpt-explorer-masked").count() == 0)
+    first.locator("[data-t='0']").first.hover()
+    assert first.locator(".gpt-explorer-name").first.inner_text().split()[0] != "0"
+    first.get_by_label("mask").check()
+    eventually(lambda: first.locator(".gpt-explorer-masked").count() > 0)
+
+
+def test_two_heads_are_compared_side_by_side(first):
+    first.get_by_label("compare two heads").check()
+    left, right = (first.locator(".gpt-explorer-panel").nth(n).bounding_box() for n in (0, 1))
+    assert left["y"] == right["y"] and left["x"] + left["width"] <= right["x"]
+    assert voice(first).count("listens to") == 2
+    first.get_by_label("compare two heads").uncheck()
+    assert voice(first).count("listens to") == 1
+
+
+@pytest.mark.parametrize(("name", "start"), [("save SVG", b"<svg"), ("save PNG", b"\x89PNG")])
+def test_the_picture_can_be_saved(first, page, name, start):
+    with page.expect_download() as download:
+        first.get_by_role("button", name=name).click()
+    found = Path(download.value.path()).read_bytes()
+    assert found.startswith(start) and len(found) > 3000
+    assert download.value.suggested_filename.startswith("attention_layer")
+
+
+def test_a_slider_over_a_live_picture_changes_its_bytes(page):
+    image = page.locator("img.widget-image")
+    before = image.get_attribute("src")
+    page.locator(".noUi-handle").press("ArrowRight")
+    eventually(lambda: image.get_attribute("src") != before)
+
+
+@pytest.fixture
+def static(browser):
+    """A function: an explorer of a small model's training on a page without Python, in a window of that width."""
+    steps = {step: GPT(GPTConfig(n_embd=16, n_head=2, n_layer=2)) for step in (0, 50)}
+    explorer = AttentionExplorer(None, CharTokenizer(), "wherefore art thou", steps=steps)
+    pages = []
+
+    def opened(width=1000, **options):
+        pages.append(explorer_page.opened(browser, explorer, width, **options))
+        return pages[-1], pages[-1].locator(".gpt-explorer")
+
+    opened.explorer = explorer
+    yield opened
+    for page in pages:
+        assert page.errors == []
+        page.close()
+
+
+def test_without_python_the_stored_steps_work_and_what_needs_python_says_so(static):
+    page, explorer = static()
+    for name in ("prompt", "mask", "temperature"):
+        assert explorer.get_by_label(name).is_disabled()
+    assert "open the notebook: python run.py lab" in explorer.inner_text()
+    seen, said = pictures_of(explorer), voice(explorer)
+    explorer.get_by_label("training step").press("ArrowLeft")
+    assert pictures_of(explorer) != seen and voice(explorer) != said
+    explorer.locator(".gpt-explorer-thumbnail").nth(3).click()
+    assert page.evaluate("model.get('locked')") == [True] and "layer 2 head 2" in voice(explorer)
+
+
+@pytest.mark.parametrize("t", [0, 1, 9, 17])
+def test_the_numbers_on_the_page_are_the_models(static, t):
+    _, shown = static()
+    shown.locator(f"[data-t='{t}']").hover()
+    heard = int(shown.locator(".gpt-explorer-name").first.inner_text().split()[0])
+    weights = static.explorer.maps[0, 0, t]
+    assert weights[heard] > weights.max() - 1 / 255
+    number = float(shown.locator(".gpt-explorer-number").first.inner_text())
+    assert abs(number - weights.max()) < 0.005 + 1 / 255
+
+
+@pytest.mark.parametrize("width", [400, 700, 1000])
+def test_in_a_narrow_window_nothing_sticks_out(static, width):
+    page, explorer = static(width)
+    assert explorer.locator(".gpt-explorer-stack").bounding_box()["width"] > 300
+    explorer.get_by_label("compare two heads").check()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_colours_follow_the_theme(static):
+    light, dark = (static(color_scheme=scheme)[1] for scheme in ("light", "dark"))
+    assert not set(pictures_of(light)) & set(
+        pictures_of(dark)
+    )  # the thumbnails have nothing but weights
+
+
+def test_masked_cells_are_not_drawn_and_the_smallest_weight_is(static):
+    _, explorer = static()
+    alphas = explorer.locator(".gpt-explorer-thumbnail canvas").first.evaluate(
+        "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).filter((_, i) => i % 4 == 3)"
+    )
+    drawn = np.array(alphas).reshape(18, 18) > 0
+    assert np.array_equal(drawn, np.tri(18, dtype=bool))
+
+
+def test_nothing_complained_and_no_request_left_the_machine(page):
+    assert (page.errors, page.left) == ([], [])

@@ -1,0 +1,308 @@
+"""The attention explorer without a browser: what it computes, what it sends, what it says to bad input."""
+
+import base64
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from gptlib.attention import CausalSelfAttention, Head, MultiHeadAttention
+from gptlib.instruments import look, shipped, subwords
+from gptlib.instruments.explorer import compute, explorer, packing, still
+from gptlib.instruments.widgets import AttentionExplorer
+from gptlib.model import GPT, GPTConfig, LanguageModel
+from gptlib.tokenizer import CharTokenizer
+
+TOKENS = CharTokenizer()
+
+
+def small_gpt(seed=0, **sizes):
+    torch.manual_seed(seed)
+    sizes = {"block_size": 16, "n_embd": 16, "n_head": 2, "n_layer": 2} | sizes
+    return GPT(GPTConfig(**sizes))
+
+
+def in_language_model(attention):
+    return LanguageModel(65, 16, 16, attention)
+
+
+MODELS = {
+    "one head": lambda: in_language_model(Head(16, 16, 16)),
+    "several heads": lambda: in_language_model(MultiHeadAttention(16, 4, 16)),
+    "all at once": lambda: in_language_model(CausalSelfAttention(16, 4)),
+    "GPT": small_gpt,
+}
+each_model = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+
+
+def batch(text):
+    return torch.tensor([TOKENS.encode(text)])
+
+
+# ---- the twin
+
+
+@each_model
+def test_the_spelled_out_twin_computes_what_the_model_computes(make):
+    model, tokens = make().eval(), batch("wherefore art")
+    layers = look.attention_layers(model).values()
+    with torch.no_grad(), compute.swapped(layers, temperature=1.0, masked=True):
+        twin = model(tokens)
+    assert torch.allclose(twin, model(tokens), atol=1e-5)
+
+
+@each_model
+def test_the_twins_weights_are_those_that_look_reads_and_the_model_is_left_as_it_was(make):
+    model, tokens = make(), batch("wherefore art")
+    maps, _ = compute.attention_and_chances(model, tokens, temperature=1 + 1e-9)
+    assert torch.allclose(maps, look.attention_maps(model, tokens)[:, 0], atol=1e-5)
+    assert model.training and not any("forward" in part.__dict__ for part in model.modules())
+
+
+def test_a_temperature_divides_the_scores_in_every_layer():
+    model, tokens = small_gpt().eval(), batch("thou art")
+    divided = small_gpt().eval()
+    for block in (m for m in divided.modules() if isinstance(m, CausalSelfAttention)):
+        block.qkv.weight.data[:16] /= 3  # the queries
+    maps, chances = compute.attention_and_chances(model, tokens, temperature=3.0)
+    assert torch.allclose(maps, look.attention_maps(divided, tokens)[:, 0], atol=1e-5)
+    assert torch.allclose(chances, F.softmax(divided(tokens)[0], dim=-1), atol=1e-5)
+
+
+def test_without_mask_the_chances_are_those_of_a_model_whose_heads_see_the_future():
+    layers = [MultiHeadAttention(16, 2, 16) for _ in range(2)]
+    model, tokens = in_language_model(nn.Sequential(*layers)), batch("thou")
+    expected = F.softmax(look.without_mask(model)(tokens)[0], dim=-1)
+    maps, chances = compute.attention_and_chances(model, tokens, masked=False)
+    assert torch.allclose(chances, expected, atol=1e-6) and maps.triu(1).max() > 0.01
+    for number, layer in enumerate(layers):  # the same heads in one matrix product
+        model.body[number] = CausalSelfAttention(16, 2)
+        look.copy_weights(layer, model.body[number])
+    _, chances = compute.attention_and_chances(model, tokens, masked=False)
+    assert torch.allclose(chances, expected, atol=1e-6)
+
+
+def test_a_model_that_fails_while_swapped_gets_its_own_forward_back():
+    model = small_gpt()
+    with pytest.raises(ValueError, match="block_size is 16"):
+        compute.attention_and_chances(model, batch("a" * 17), temperature=2.0)
+    assert not any("forward" in part.__dict__ for part in model.modules())
+
+
+def test_an_attention_that_has_no_twin_gets_a_sentence_when_one_is_needed(monkeypatch):
+    class Strange(nn.Linear):
+        pass
+
+    monkeypatch.setitem(look.READERS, "Strange", lambda layer, x: torch.ones(1, 1, 4, 4).tril())
+    model = in_language_model(Strange(16, 16))
+    assert compute.attention_and_chances(model, batch("thou"))[0].shape == (1, 1, 4, 4)
+    with pytest.raises(ValueError, match="needs Strange spelled out"):
+        compute.attention_and_chances(model, batch("thou"), masked=False)
+
+
+# ---- what is sent
+
+
+def decoded(explorer):
+    shape = explorer.maps.shape
+    return packing.unpack(explorer.weights, shape, explorer.sizes["causal"])
+
+
+@each_model
+def test_the_bytes_are_the_attention_maps_to_one_level_of_255(make):
+    model = make()
+    explorer = AttentionExplorer(model, TOKENS, "wherefore art")
+    expected = look.attention_maps(model, batch("wherefore art"))[:, 0]
+    assert explorer.sizes["causal"] and torch.equal(explorer.maps, expected)
+    assert (decoded(explorer) - expected).abs().max() <= 1 / 255
+    explorer.masked = False
+    assert not explorer.sizes["causal"]
+    assert (decoded(explorer) - explorer.maps).abs().max() <= 1 / 255
+
+
+def comm_bytes(explorer):
+    """The size of what the browser gets when the explorer is opened: the JSON and the binary buffers beside it."""
+    state = explorer.get_state()
+    plain = {name: value for name, value in state.items() if not isinstance(value, bytes)}
+    return len(json.dumps(plain)) + sum(
+        len(value) for value in state.values() if isinstance(value, bytes)
+    )
+
+
+@pytest.mark.parametrize(("T", "most"), [(64, 150_000), (256, 2_000_000)])
+def test_six_layers_of_six_heads_stay_small(T, most):
+    model = small_gpt(block_size=256, n_embd=36, n_head=6, n_layer=6)
+    explorer = AttentionExplorer(model, TOKENS, "Speak, speak. Go" * (T // 16))
+    assert len(explorer.weights) == 36 * T * (T + 1) // 2
+    assert comm_bytes(explorer) < most
+
+
+def test_the_state_is_json_and_bytes_and_nothing_else():
+    explorer = AttentionExplorer(None, TOKENS, "thou", steps={0: small_gpt(), 9: small_gpt(1)})
+    state = {name: explorer.get_state()[name] for name in AttentionExplorer.class_own_traits()}
+    plain = {name: value for name, value in state.items() if not isinstance(value, bytes)}
+    assert json.loads(json.dumps(plain)) == plain
+    assert {n for n in state if n not in plain} == {"weights", "next_ids", "next_chances"}
+
+
+def test_the_next_characters_are_the_models_likeliest_and_their_chances():
+    model = small_gpt().eval()
+    explorer = AttentionExplorer(model, TOKENS, "thou")
+    chances = F.softmax(model(batch("thou"))[0], dim=-1)
+    places = torch.frombuffer(bytearray(explorer.next_ids), dtype=torch.int16).view(4, 8)
+    sent = torch.frombuffer(bytearray(explorer.next_chances), dtype=torch.float32).view(4, 8)
+    assert torch.allclose(sent, chances.topk(8).values)
+    best = [explorer.next_labels[row[0]] for row in places.tolist()]
+    assert best == [still.plots.visible(TOKENS.decode([i]))[0] for i in chances.argmax(-1).tolist()]
+
+
+def test_no_request_can_leave_the_page_because_the_scripts_name_no_address():
+    text = AttentionExplorer._esm + AttentionExplorer._css
+    assert (
+        text.count("http") == text.count("http://www.w3.org/2000/svg") == 1
+    )  # SVG's name, never fetched
+    assert not any(
+        word in text for word in ("fetch(", "XMLHttp", "import ", "@import", "WebSocket")
+    )
+
+
+# ---- asking
+
+
+SENTENCES = {
+    "é": "'é' \\(position 0\\), which the tokenizer has not seen",
+    "": "the prompt is empty; type at least one character",
+    "a" * 17: "17 tokens came, and block_size is 16",
+}
+
+
+@pytest.mark.parametrize(("prompt", "sentence"), SENTENCES.items())
+def test_a_bad_prompt_gets_one_sentence_and_the_last_good_picture_stays(prompt, sentence):
+    explorer = AttentionExplorer(small_gpt(), TOKENS, "thou")
+    before, picture = explorer.weights, explorer.picture().png()
+    explorer.prompt = prompt
+    assert re.search(sentence, explorer.sentence) and "\n" not in explorer.sentence
+    assert explorer.weights == before and explorer.picture().png() == picture
+    explorer.prompt = "art"
+    assert explorer.sentence == "" and explorer.tokens == ["a", "r", "t"]
+    with pytest.raises(ValueError, match=sentence):
+        AttentionExplorer(small_gpt(), TOKENS, prompt)
+
+
+def test_a_temperature_of_zero_gets_a_sentence_and_a_good_one_changes_the_picture():
+    explorer = AttentionExplorer(small_gpt(), TOKENS, "thou")
+    before = explorer.weights
+    explorer.temperature = 0.0
+    assert "must be a number above 0" in explorer.sentence and explorer.weights == before
+    explorer.temperature = 0.2
+    assert explorer.sentence == "" and explorer.weights != before
+
+
+def test_the_steps_are_all_there_at_once_and_the_slider_shows_each_ones_maps():
+    steps = {0: small_gpt(0), 50: small_gpt(1), 100: small_gpt(2)}
+    explorer = AttentionExplorer(steps[50], TOKENS, "thou", steps=steps)
+    assert (explorer.step, explorer.stored) == (50, [0, 50, 100])
+    each = len(explorer.weights) // 3
+    for place, (step, model) in enumerate(steps.items()):
+        explorer.step = step
+        expected = look.attention_maps(model, batch("thou"))[:, 0]
+        assert torch.equal(explorer.maps, expected)
+        assert explorer.weights[place * each :][:each] == packing.pack(expected, causal=True)
+
+
+def test_steps_that_are_too_large_together_are_computed_when_the_slider_asks(monkeypatch):
+    monkeypatch.setattr("gptlib.instruments.explorer.explorer.EAGER", 50)
+    steps = {0: small_gpt(0), 50: small_gpt(1)}
+    explorer = AttentionExplorer(None, TOKENS, "thou", steps=steps)
+    assert (explorer.step, explorer.stored) == (50, [50])
+    explorer.step = 0
+    assert explorer.stored == [0]
+    assert torch.equal(explorer.maps, look.attention_maps(steps[0], batch("thou"))[:, 0])
+    explorer.step = 7
+    assert explorer.sentence == "there is no step 7; there are [0, 50]" and explorer.stored == [0]
+
+
+def test_two_explorers_do_not_know_of_each_other():
+    one, two = (AttentionExplorer(small_gpt(), TOKENS, "thou") for _ in range(2))
+    state = {n: v for n, v in two.get_state().items() if n != "layout"}
+    one.prompt, one.heads, one.locked, one.position, one.temperature = (
+        "art",
+        [[1, 1]],
+        [True],
+        2,
+        3.0,
+    )
+    assert {n: v for n, v in two.get_state().items() if n != "layout"} == state
+
+
+def test_a_head_that_is_not_there_is_refused_with_a_sentence():
+    explorer = AttentionExplorer(small_gpt(), TOKENS, "thou")
+    for heads in ([[0, 2]], [[2, 0]], [], [[0, 0]] * 3):
+        with pytest.raises(ValueError, match="give one \\[layer, head\\], or two to compare"):
+            explorer.heads = heads
+    assert explorer.heads == [[0, 0]]
+
+
+def test_byte_pair_tokens_are_shown_as_text_and_what_they_do_not_know_gets_the_sentence():
+    text = "Where is Romeo, my Romeo? O speak again\n"
+    bpe = subwords.train_bpe(text * 20, 60)
+    explorer = AttentionExplorer(small_gpt(vocab_size=60), bpe, "O speak, Romeo")
+    assert "".join(explorer.tokens) == "O␣speak,␣Romeo" and len(explorer.tokens) < 14
+    assert not any("Ġ" in label or "Ċ" in label for label in explorer.next_labels)
+    explorer.prompt = "O speak Zounds"
+    assert "this text has 'Z' (position 8)" in explorer.sentence
+
+
+def test_gpt2s_tokens_work_too():
+    explorer = AttentionExplorer(small_gpt(vocab_size=50_257), subwords.gpt2(), "hello world")
+    assert explorer.tokens == ["hello", "␣world"] and explorer.maps.shape == (2, 2, 2, 2)
+
+
+# ---- what a notebook stores
+
+
+def test_the_stored_picture_and_words_are_the_same_every_time_and_carry_no_id():
+    bundles = []
+    for _ in range(2):
+        explorer = AttentionExplorer(small_gpt(), TOKENS, "O, my ROMEO")
+        explorer.heads = [[1, 0]]
+        bundles.append(explorer._repr_mimebundle_())
+    assert bundles[0]["image/png"] == bundles[1]["image/png"]
+    assert base64.b64decode(bundles[0]["image/png"]).startswith(b"\x89PNG")
+    words = "[picture: attention of 2 × 2 heads on 11 tokens, O,␣my␣ROMEO]"
+    assert bundles[0]["text/plain"] == bundles[1]["text/plain"] == words
+
+
+def test_the_still_picture_shows_the_chosen_head_and_follows_it():
+    explorer = AttentionExplorer(small_gpt(), TOKENS, "O, my ROMEO")
+    drawn = explorer.picture()
+    before = drawn.png()
+    explorer.heads = [[1, 1], [0, 1]]
+    moved = explorer.picture()
+    assert moved.png() != before and len(moved.axes) == 3
+    for axes, head in ((drawn.axes[1], (0, 0)), (moved.axes[1], (1, 1)), (moved.axes[2], (0, 1))):
+        shown = np.ma.filled(axes.images[0].get_array(), 0) ** 2
+        assert abs(np.nan_to_num(shown) - explorer.maps[head].numpy()).max() < 1e-6
+
+
+def test_a_thinned_map_keeps_its_largest_weights():
+    maps = torch.zeros(1, 1, 200, 200)
+    maps[0, 0, 150, 33] = 0.9
+    small = still.shrunk(maps.numpy())
+    assert small.shape == (1, 1, 96, 96) and small.max() == pytest.approx(0.9)
+
+
+def test_the_shipped_model_is_explored():
+    explorer = AttentionExplorer(*shipped.shipped(), "ROMEO:\nO, my love")
+    assert explorer.tokens[6] == "↵" and explorer.maps.shape == (6, 6, 17, 17)
+
+
+def test_every_script_of_the_folder_is_in_the_joined_module_and_no_name_is_there_twice():
+    there = {path.name for path in explorer.HERE.glob("*.js")}
+    assert set(explorer.SCRIPTS) == there and len(explorer.SCRIPTS) == len(there)
+    names = re.findall(r"^(?:async )?(?:function|class|const) (\w+)", AttentionExplorer._esm, re.M)
+    assert len(names) == len(set(names)) > 50
