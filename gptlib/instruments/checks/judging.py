@@ -1,6 +1,6 @@
 """How an exercise answers: yours is compared with an independent answer and with what the usual mistakes give.
 
-A Check never raises and draws nothing from the global random numbers; what it says is one line, the same every time,
+A Check never raises, and draws nothing from the global random numbers; what it says is one line, the same every time,
 that begins with `right`, `not yet` or `not right`.
 """
 
@@ -90,7 +90,7 @@ class Check:
 
 
 def told(verdict):
-    """The line for a verdict, which says what is shown or raises: Wrong, NotYet, or whatever the reader's code raised."""
+    """The line for a verdict, a function that says what is shown or raises; whatever it raises is told."""
     try:
         with own_randomness():
             return f"right: {verdict()}"
@@ -132,83 +132,3 @@ def first_place(a, b):
     if mine != mine:
         return f"nan at {at}; 0/0 gives that, and a softmax over nothing but −∞"
     return f"first difference at {at}: {mine:.4g} came, {expected:.4g} was expected"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An exercise whose answer is one or several numbers or words, worked out on paper or found by an experiment.
-
-    right: (low, high) for each number, or the word. wrong: {sentence: the answer that one gets if}. well: what the
-    answer means. sought: what has to be given, in words.
-    """
-
-    right: tuple
-    wrong: dict
-    well: str
-    sought: str = "a number"
-
-    def __call__(self, yours=None):
-        print(self.judge(yours))
-
-    def judge(self, yours):
-        """The line for what the reader answered."""
-        return told(lambda: self.verdict(yours))
-
-    def verdict(self, yours):
-        """What the answer means if it is right; raises Wrong or NotYet with a sentence."""
-        if reading.untouched(yours) or (
-            isinstance(yours, tuple | list) and any(map(reading.untouched, yours))
-        ):
-            raise NotYet("put your answer in place of the … and run the cell again")
-        mine = reading.answers(yours)
-        if fits(mine, self.right):
-            return self.well
-        for sentence, planted in self.wrong.items():
-            if fits(mine, ranges(planted)):
-                raise Wrong(sentence)
-        if len(mine) != len(self.right):
-            raise Wrong(f"{len(mine)} answer(s) came; expected was {self.sought}")
-        raise Wrong(f"{reading.shown(yours)} came; sought was {self.sought}")
-
-
-def about(*numbers, within=0.005):
-    """Ranges around numbers, wide enough for an answer that was rounded to three digits."""
-    return tuple((n - within * abs(n) - 1e-9, n + within * abs(n) + 1e-9) for n in numbers)
-
-
-def ranges(planted):
-    """The ranges of an answer that is given as a number, a word, or several; whole numbers are meant exactly."""
-    several = planted if isinstance(planted, tuple) else (planted,)
-    return tuple(
-        p if isinstance(p, str | tuple) else about(p, within=0 if isinstance(p, int) else 0.005)[0]
-        for p in several
-    )
-
-
-def fits(mine, right):
-    """Whether every answer lies in its range, or is the word."""
-    return len(mine) == len(right) and all(
-        a == r if isinstance(r, str) or isinstance(a, str) else r[0] <= a <= r[1]
-        for a, r in zip(mine, right)
-    )
-
-
-@dataclass(frozen=True)
-class Both:
-    """Two checks in one exercise: a piece to write and what an experiment with it gave."""
-
-    first: Check
-    second: Answer
-
-    def __call__(self, *yours):
-        print(self.judge(*yours))
-
-    def judge(self, *yours):
-        """The line of the first of the two that is not right yet; else both."""
-        if len(yours) != 2:
-            return "not yet: this check wants two things, what you wrote and what you found"
-        lines = self.first.judge(yours[0]), self.second.judge(yours[1])
-        return next(
-            (line for line in lines if not line.startswith("right")),
-            f"{lines[0]}; {lines[1].removeprefix('right: ')}",
-        )

@@ -44,16 +44,18 @@ looks_back = Check(
         "divided by T: the first letter has none before it, so the mean is over T − 1 rows": lambda w: (
             on_diagonal(w).sum(dim=-1).mean(dim=1) / w.shape[-1]
         ),
-        "the sum over the positions: take their mean": lambda w: on_diagonal(w).sum(dim=-1).mean(dim=1),
+        "the sum over the positions: take their mean": lambda w: (
+            on_diagonal(w).sum(dim=-1).mean(dim=1)
+        ),
         "the mean over the heads is taken too: one number for each layer and head, (L, H)": lambda w: (
             on_diagonal(w).mean(dim=(1, 2, -1))
         ),
         "the mean over the layers is taken in place of that over the examples: (L, H), dim 1 is B": lambda w: (
             on_diagonal(w).mean(dim=(0, -1))
         ),
-        "the diagonal runs through layers and examples: dim1=-2, dim2=-1": lambda w: (
-            w.diagonal(-1).mean(dim=-1)
-        ),
+        "the diagonal runs through layers and examples: dim1=-2, dim2=-1": lambda w: w.diagonal(
+            -1
+        ).mean(dim=-1),
         "one example only: the mean over all of them": lambda w: on_diagonal(w)[:, 0].mean(dim=-1),
     },
     cases=(maps,),
@@ -116,14 +118,14 @@ def each_from_the_start(model, tokens):
 logit_lens = Check(
     right=by_shorter_models,
     wrong={
-        "the last norm is missing: lm_head has only ever read what comes out of it": lambda m, t: read(
-            m, streams(m, t)[1:], norm=False
+        "the last norm is missing: lm_head has only ever read what comes out of it": lambda m, t: (
+            read(m, streams(m, t)[1:], norm=False)
         ),
         "one layer early: the stream before each block; take it after": lambda m, t: read(
             m, streams(m, t)[:-1]
         ),
-        "the stream in front of the first block is among them: one for each block": lambda m, t: read(
-            m, streams(m, t)
+        "the stream in front of the first block is among them: one for each block": lambda m, t: (
+            read(m, streams(m, t))
         ),
         "the positions are missing: the stream starts as the sum of two tables": lambda m, t: read(
             m, streams(m, t, places=False)[1:]
@@ -134,7 +136,9 @@ logit_lens = Check(
             m, streams(m, t)[1:]
         ).softmax(dim=-1),
         "the last layer only: one for each block": lambda m, t: read(m, streams(m, t)[-1:]),
-        "the last position only: all of them, (L, B, T, V)": lambda m, t: read(m, streams(m, t)[1:])[:, :, -1],
+        "the last position only: all of them, (L, B, T, V)": lambda m, t: read(
+            m, streams(m, t)[1:]
+        )[:, :, -1],
         "it is in training mode, and dropout drops: model.eval() first, or leave it as it came": lambda m, t: (
             read(m.train(), streams(m.train(), t)[1:])
         ),

@@ -8,8 +8,12 @@ import torch.nn as nn
 from gptlib.instruments.checks import reading
 from gptlib.instruments.checks.reading import NotYet, Wrong
 
-ON_CPU = "something is made on the CPU whatever x is on: give torch.ones or torch.arange device=x.device"
-IN_32_BITS = "something is made in 32 bits whatever x has: it fails with x in float64; take x's dtype"
+ON_CPU = (
+    "something is made on the CPU whatever x is on: give torch.ones or torch.arange device=x.device"
+)
+IN_32_BITS = (
+    "something is made in 32 bits whatever x has: it fails with x in float64; take x's dtype"
+)
 OVERWRITES = "x is changed in place: whoever gave it gets it back altered; make a new tensor"
 
 
@@ -32,7 +36,9 @@ def module(sizes, shapes):
 
     def prepare(kind):
         if isinstance(kind, nn.Module):
-            raise Wrong(f"{reading.kind(kind)} came, the class itself was expected: without brackets")
+            raise Wrong(
+                f"{reading.kind(kind)} came, the class itself was expected: without brackets"
+            )
         if not callable(kind):
             raise Wrong(f"{reading.kind(kind)} came, a class was expected")
         made = kind(*sizes)
@@ -50,7 +56,7 @@ def put(made, weights):
     wanted = {name: tuple(weight.shape) for name, weight in weights.items()}
     if not found and wanted:
         raise NotYet(f"it has no parameters so far; expected were {', '.join(wanted)}")
-    for name in wanted.keys() - found.keys() or found.keys() - wanted.keys():
+    if wanted.keys() != found.keys():
         raise Wrong(
             f"its parameters are {', '.join(sorted(found))}; expected were {', '.join(sorted(wanted))}"
         )

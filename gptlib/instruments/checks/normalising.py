@@ -1,10 +1,9 @@
-"""Checks of notebooks 09, 10 and 12: norms and dropout. PyTorch's own are the answers."""
+"""Checks of notebooks 09 and 12: norms. PyTorch's own are the answers."""
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from gptlib.instruments.checks import reading
 from gptlib.instruments.checks.judging import Check
 from gptlib.instruments.checks.making import (
     IN_32_BITS,
@@ -14,7 +13,6 @@ from gptlib.instruments.checks.making import (
     numbers,
     works_when_moved,
 )
-from gptlib.instruments.checks.reading import Wrong
 
 
 def centred(x):
@@ -39,7 +37,10 @@ def norm_of(normalise, last=lambda weight, bias, x: weight * x + bias, first=lam
         def __init__(self, n_embd, eps=1e-5):
             super().__init__()
             self.eps = eps
-            self.weight, self.bias = nn.Parameter(torch.ones(n_embd)), nn.Parameter(torch.zeros(n_embd))
+            self.weight, self.bias = (
+                nn.Parameter(torch.ones(n_embd)),
+                nn.Parameter(torch.zeros(n_embd)),
+            )
 
         def forward(self, x):
             return last(self.weight, self.bias, normalise(first(x), self.eps))
@@ -89,7 +90,9 @@ layer_norm = Check(
             right_norm, lambda w, b, x: w * (x + b)
         ),
         OVERWRITES: norm_of(right_norm, first=minus_mean_in_place),
-        IN_32_BITS: norm_of(lambda x, eps: right_norm(x.float(), eps), lambda w, b, x: (w * x + b).float()),
+        IN_32_BITS: norm_of(
+            lambda x, eps: right_norm(x.float(), eps), lambda w, b, x: (w * x + b).float()
+        ),
     },
     # small numbers, so that ε counts, far from 0, so that the mean does; then ordinary ones
     cases=(lambda: (numbers(2, 5, 12) / 50 + 0.1,), lambda: (numbers(3, 1, 12, seed=1) + 2,)),
@@ -112,8 +115,12 @@ rms_norm = Check(
         "the squares are summed: take their mean, or the result is too small by √C": lambda x, eps: (
             x / ((x**2).sum(dim=-1, keepdim=True) + eps).sqrt()
         ),
-        "ε is outside the root: √(mean of squares + ε)": lambda x, eps: x / (squares(x).sqrt() + eps),
-        "ε is missing: a row of zeros would be divided by zero": lambda x, eps: x / squares(x).sqrt(),
+        "ε is outside the root: √(mean of squares + ε)": lambda x, eps: (
+            x / (squares(x).sqrt() + eps)
+        ),
+        "ε is missing: a row of zeros would be divided by zero": lambda x, eps: (
+            x / squares(x).sqrt()
+        ),
         "the mean is subtracted: that is LayerNorm; RMSNorm leaves it": right_norm,
         "the variance is taken in place of the mean of squares: nothing is subtracted here": lambda x, eps: (
             x / (variance(x) + eps).sqrt()
@@ -134,81 +141,4 @@ rms_norm = Check(
     ),
     facts=(leaves_its_input_alone(OVERWRITES),),
     well="the same as PyTorch's rms_norm, for small numbers too",
-)
-
-
-# ---- 10: dropout
-
-
-def seen_through(kind):
-    """A function that looks at a dropout of 0.2: what it multiplies by, how often it gives 0, and in eval mode."""
-    if not callable(kind):
-        raise Wrong(f"{reading.kind(kind)} came, a class was expected")
-    made = kind(0.2)
-    if not isinstance(made, nn.Module):
-        raise Wrong(f"{reading.kind(made)} came out of the class, an nn.Module was expected")
-
-    def call(x):
-        before = x.clone()
-        made.train()
-        factor = reading.tensors(made(x))[0] / before
-        rows = (factor == 0).double().mean(dim=1)
-        made.eval()
-        zeros = [round(rows.mean().item(), 1), bool(0 < rows.min() and rows.max() < 1)]
-        return made(before), factor.max().item(), factor[factor > 0].min().item(), *zeros
-
-    return call
-
-
-def dropout_of(train, evaluate=lambda x, p: x):
-    """A class of dropout with two functions of (x, p), for training and for eval mode."""
-
-    class Planted(nn.Module):
-        def __init__(self, p):
-            super().__init__()
-            self.p = p
-
-        def forward(self, x):
-            return (train if self.training else evaluate)(x, self.p)
-
-    return Planted
-
-
-def dropped(x, p, factor=None, shape=None):
-    kept = (torch.rand(shape or x.shape) > p).to(x.dtype)
-    return x * kept * (1 / (1 - p) if factor is None else factor)
-
-
-def dropped_in_place(x, p):
-    return x.mul_((torch.rand_like(x) > p) / (1 - p))
-
-
-dropout = Check(
-    right=nn.Dropout,
-    wrong={
-        "it drops in eval mode too: ask self.training": dropout_of(dropped, dropped),
-        "what is kept is multiplied by 1/p: with probability 1 − p it is kept, so 1/(1 − p)": dropout_of(
-            lambda x, p: dropped(x, p, 1 / p)
-        ),
-        "what is kept is not multiplied: the mean falls; by 1/(1 − p) it stays": dropout_of(
-            lambda x, p: dropped(x, p, 1)
-        ),
-        "what is kept is multiplied by 1 − p: divide by it": dropout_of(
-            lambda x, p: dropped(x, p, 1 - p)
-        ),
-        "it keeps with probability p: p is how often it drops": dropout_of(
-            lambda x, p: dropped(x, 1 - p, 1 / (1 - p))
-        ),
-        "whole rows are dropped: draw a number for each entry, torch.rand_like(x)": dropout_of(
-            lambda x, p: dropped(x, p, shape=(len(x), 1))
-        ),
-        "it works the wrong way round, in eval mode and not in training": dropout_of(
-            lambda x, p: x, dropped
-        ),
-        OVERWRITES: dropout_of(dropped_in_place),
-    },
-    cases=(lambda: (numbers(200, 500).abs() + 1,),),
-    prepare=seen_through,
-    facts=(leaves_its_input_alone(OVERWRITES),),
-    well="a fifth is dropped, the rest × 1.25, and in eval mode nothing happens",
 )

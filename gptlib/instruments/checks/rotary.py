@@ -12,7 +12,9 @@ def by_complex(x):
     """RoPE as it is meant: each pair of channels is a complex number, multiplied by e to the i · angle."""
     D = x.shape[-1]
     there = {"dtype": torch.float64, "device": x.device}
-    angles = torch.arange(x.shape[-2], **there)[:, None] * 10_000 ** (-torch.arange(0, D, 2, **there) / D)
+    angles = torch.arange(x.shape[-2], **there)[:, None] * 10_000 ** (
+        -torch.arange(0, D, 2, **there) / D
+    )
     turn = torch.polar(torch.ones_like(angles), angles)
     a, b = x.to(torch.float64).chunk(2, dim=-1)
     turned = torch.complex(a, b) * turn
@@ -38,12 +40,18 @@ def neighbours(x):
 
 def not_orthogonal(x):
     a, b = x.chunk(2, dim=-1)
-    angles = torch.arange(x.shape[-2])[:, None] * 10_000.0 ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
-    return torch.cat([a * angles.cos() + b * angles.sin(), a * angles.sin() + b * angles.cos()], dim=-1)
+    angles = torch.arange(x.shape[-2])[:, None] * 10_000.0 ** (
+        -torch.arange(0, x.shape[-1], 2) / x.shape[-1]
+    )
+    return torch.cat(
+        [a * angles.cos() + b * angles.sin(), a * angles.sin() + b * angles.cos()], dim=-1
+    )
 
 
 def one_speed(x):
-    return rotated(x, angles=torch.arange(x.shape[-2])[:, None].float().expand(-1, x.shape[-1] // 2))
+    return rotated(
+        x, angles=torch.arange(x.shape[-2])[:, None].float().expand(-1, x.shape[-1] // 2)
+    )
 
 
 rope = Check(
@@ -52,8 +60,12 @@ rope = Check(
         "it turns the other way: (a cos − b sin, a sin + b cos)": lambda x: rotated(x, sign=-1),
         "neighbouring channels make the pairs, as in the paper; here d goes with d + D/2": neighbours,
         "counting starts at 1: position 0 is not turned": lambda x: rotated(x, first=1),
-        "the exponent runs twice as fast: 2i/D for pair i, with i up to D/2": lambda x: rotated(x, halved=2.0),
-        "the exponent runs at half the pace: 2i/D for pair i, not i/D": lambda x: rotated(x, halved=0.5),
+        "the exponent runs twice as fast: 2i/D for pair i, with i up to D/2": lambda x: rotated(
+            x, halved=2.0
+        ),
+        "the exponent runs at half the pace: 2i/D for pair i, not i/D": lambda x: rotated(
+            x, halved=0.5
+        ),
         "all pairs turn at the same speed: pair i by position / 10000^(2i/D)": one_speed,
         "the sign in front of b sin is missing, so that lengths change: a cos − b sin": not_orthogonal,
         "the positions run along the heads: T is the axis before the last": lambda x: rotated(
@@ -91,7 +103,9 @@ def one_by_one(step):
     return call
 
 
-def step_of(place=len, causal=False, keep=lambda old, new: torch.cat([old, new], dim=2), again=False):
+def step_of(
+    place=len, causal=False, keep=lambda old, new: torch.cat([old, new], dim=2), again=False
+):
     """A step with a cache; place says where the new token stands, given the number of those before."""
 
     def step(q, k, v, past, rotate):

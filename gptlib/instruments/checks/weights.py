@@ -66,8 +66,8 @@ window = Check(
         "the mask is 0, a score like any other: it has to be −∞": lambda T, w: torch.full(
             (T, T), 1 / T
         ),
-        "softmax runs over the wrong axis, so columns add to one: dim=-1": lambda T, w: (
-            F.softmax(torch.zeros(T, T).masked_fill(~allowed(T, w), INFINITE), dim=0)
+        "softmax runs over the wrong axis, so columns add to one: dim=-1": lambda T, w: F.softmax(
+            torch.zeros(T, T).masked_fill(~allowed(T, w), INFINITE), dim=0
         ),
         "everybody sees the whole past: where does width come in?": lambda T, w: softmax(
             hide(torch.zeros(T, T))
@@ -101,7 +101,9 @@ one_back = Check(
         "it asks for the letter behind, which is hidden, so that all others are alike: roll the other way": (
             20 * torch.diag(torch.ones(8), 1)
         ),
-        "it asks for the right letter, but softly: multiply by 10 or so": torch.eye(9).roll(-1, dims=1),
+        "it asks for the right letter, but softly: multiply by 10 or so": torch.eye(9).roll(
+            -1, dims=1
+        ),
         "every letter listens to itself: roll the identity by one": 20 * torch.eye(9),
         "it asks for two letters back": 20 * torch.eye(9).roll(-2, dims=1),
         "it listens to everybody but the letter before: a larger score is a larger weight": (
@@ -131,7 +133,7 @@ def faded(q, k, slope, sign=-1, power=1):
 alibi = Check(
     right=alibi_by_sdpa,
     wrong={
-        "the sign of the distance is wrong: what lies far back is preferred; subtract slope × distance": lambda q, k, s: (
+        "the sign is wrong, what lies far back is preferred: subtract slope × distance": lambda q, k, s: (
             faded(q, k, s, sign=1)
         ),
         "the distance is left out: where does slope come in?": lambda q, k, s: faded(q, k, 0.0),
@@ -150,8 +152,8 @@ alibi = Check(
         "the future is not hidden: a negative distance makes it even louder; set it to −∞": lambda q, k, s: (
             softmax(qk(q, k) - s * ages(q.shape[-2]))
         ),
-        "softmax runs over the wrong axis, so columns add to one: dim=-1": lambda q, k, s: F.softmax(
-            hide(qk(q, k) - s * ages(q.shape[-2])), dim=-2
+        "softmax runs over the wrong axis, so columns add to one: dim=-1": lambda q, k, s: (
+            F.softmax(hide(qk(q, k) - s * ages(q.shape[-2])), dim=-2)
         ),
     },
     cases=(case((2, 5, 3), (2, 5, 3), rest=(0.7,)), case((3, 4, 6), (3, 4, 6), rest=(0.2,))),

@@ -1,86 +1,10 @@
-"""Checks of notebooks 01 and 02: batches, the loss, what the next token may be."""
+"""Checks of notebook 02: the loss, and what the next token may be."""
 
 import torch
 import torch.nn.functional as F
 
 from gptlib.instruments.checks.judging import Check
-from gptlib.instruments.checks.making import case, leaves_its_input_alone, numbers, OVERWRITES
-from gptlib.instruments.checks.reading import NotYet, Wrong, kind
-
-# ---- 01: batches
-
-
-def seen_in_bulk(batch_of):
-    """A function that looks at 2,000 chunks of twelve numbered tokens: how they go on, which starts there are."""
-    if not callable(batch_of):
-        raise Wrong(f"{kind(batch_of)} came, a function was expected")
-
-    def draw(block_size, batch_size):
-        generator = torch.Generator().manual_seed(5)
-        pair = batch_of(torch.arange(100, 112), block_size, batch_size, generator)
-        if pair is None or pair is Ellipsis:
-            raise NotYet("nothing comes back; is there still a …, or is the return missing?")
-        if not (isinstance(pair, tuple | list) and len(pair) == 2):
-            raise Wrong(f"{kind(pair)} came back, two tensors x and y were expected")
-        return pair
-
-    def call(block_size, batch_size):
-        x, y = draw(block_size, batch_size)
-        again = torch.equal(x, draw(block_size, batch_size)[0])
-        first = x[:, :1]
-        return x - first, y - first, again, *first.unique().tolist()
-
-    return call
-
-
-def batches(lag=1, last=0, given=True, step=1, alike=False):
-    """A get_batch: y lags behind x, last starts are left out, starts are multiples of step, or all the same."""
-
-    def batch_of(tokens, block_size, batch_size, generator):
-        count = (len(tokens) - block_size - max(lag - 1, 0) - last + step - 1) // step
-        shape = (1, 1) if alike else (batch_size, 1)
-        starts = step * torch.randint(count, shape, generator=generator if given else None)
-        index = starts.expand(batch_size, 1) + torch.arange(block_size)
-        return tokens[index], tokens[index + lag]
-
-    return batch_of
-
-
-def by_unfold(tokens, block_size, batch_size, generator):
-    """All chunks there are, by unfold, and a choice among them."""
-    chunks = tokens.unfold(0, block_size + 1, 1)
-    chosen = chunks[torch.randint(len(chunks), (batch_size,), generator=generator)]
-    return chosen[:, :-1], chosen[:, 1:]
-
-
-def by_target(tokens, block_size, batch_size, generator):
-    x, y = batches()(tokens, block_size, batch_size, generator)
-    return x, y[:, -1:]
-
-
-get_batch = Check(
-    right=by_unfold,
-    wrong={
-        "the targets are not shifted: y is x, and the model would only have to copy": batches(lag=0),
-        "the targets are shifted by two: y is x one step later": batches(lag=2),
-        "the last start is never drawn: randint leaves its upper end out, so len(tokens) - block_size": batches(
-            last=1
-        ),
-        "the generator is not used, so the same seed gives another batch: pass it to randint": batches(
-            given=False
-        ),
-        "chunks begin at multiples of block_size only: every start from 0 on is possible": batches(step=3),
-        "all rows are the same chunk: draw batch_size starts": batches(alike=True),
-        "y has the last target only: every position of x has one": by_target,
-        "block_size and batch_size are exchanged: batch_size rows of block_size tokens": lambda t, T, B, g: tuple(
-            part.T for part in by_unfold(t, T, B, g)
-        ),
-    },
-    cases=(lambda: (3, 2000),),
-    prepare=seen_in_bulk,
-    well="each target is the next token, each start is drawn, the same seed gives the same batch",
-)
-
+from gptlib.instruments.checks.making import OVERWRITES, case, leaves_its_input_alone, numbers
 
 # ---- 02: the loss
 
@@ -105,7 +29,7 @@ def logits_and_targets(times=1.0):
 next_token_loss = Check(
     right=lambda logits, targets: F.cross_entropy(logits.transpose(1, 2), targets),
     wrong={
-        "right for ordinary logits, infinite for logits × 200: a probability became 0; never leave the logarithms, F.log_softmax or logsumexp": (
+        "infinite for logits × 200, since a probability became 0: stay in logarithms, F.log_softmax": (
             naive
         ),
         "softmax runs over the positions (T): dim=-1, over the vocabulary": lambda x, y: (
@@ -114,7 +38,9 @@ next_token_loss = Check(
         "softmax runs over the batch (B): dim=-1, over the vocabulary": lambda x, y: (
             -chosen(x, y, dim=0).mean()
         ),
-        "the sum in place of the mean: divide by the number of targets": lambda x, y: -chosen(x, y).sum(),
+        "the sum in place of the mean: divide by the number of targets": lambda x, y: (
+            -chosen(x, y).sum()
+        ),
         "the mean over the batch, but the sum over the positions: divide by B · T": lambda x, y: (
             -chosen(x, y).sum(dim=1).mean()
         ),
@@ -175,16 +101,18 @@ next_probabilities = Check(
         "the logits of the first position are used: the next token follows the last, logits[:, -1]": lambda x, t, p: (
             nucleus(F.softmax(x[:, 0] / t, dim=-1), p)
         ),
-        "the logits are multiplied by the temperature: divide": lambda x, t, p: nucleus(last(x, 1 / t), p),
+        "the logits are multiplied by the temperature: divide": lambda x, t, p: nucleus(
+            last(x, 1 / t), p
+        ),
         "the temperature is left out": lambda x, t, p: nucleus(last(x), p),
-        "the temperature divides probabilities: divide the logits, before softmax": lambda x, t, p: nucleus(
-            last(x) / t, p
+        "the temperature divides probabilities: divide the logits, before softmax": lambda x, t, p: (
+            nucleus(last(x) / t, p)
         ),
         "the token that crosses top_p is dropped: it is the last one kept": lambda x, t, p: nucleus(
             last(x, t), p, crossing=False
         ),
-        "the wrong side is kept: sort with descending=True, and keep the most probable": lambda x, t, p: nucleus(
-            last(x, t), p, descending=False
+        "the wrong side is kept: sort with descending=True, and keep the most probable": lambda x, t, p: (
+            nucleus(last(x, t), p, descending=False)
         ),
         "what is left does not add to one: divide by its sum": lambda x, t, p: nucleus(
             last(x, t), p, renormalise=False
@@ -199,8 +127,8 @@ next_probabilities = Check(
         "every token above top_p is kept, each by itself: it is their sum that has to reach it": lambda x, t, p: (
             nucleus(last(x, t) * (last(x, t) >= p), 1.0)
         ),
-        "all positions come back: only the last one has the next token, (B, V)": lambda x, t, p: nucleus(
-            F.softmax(x / t, dim=-1), p
+        "all positions come back: only the last one has the next token, (B, V)": lambda x, t, p: (
+            nucleus(F.softmax(x / t, dim=-1), p)
         ),
         OVERWRITES: lambda x, t, p: nucleus(F.softmax(x.div_(t)[:, -1], dim=-1), p),
     },
