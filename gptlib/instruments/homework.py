@@ -45,6 +45,14 @@ def exercises(notebook):
     return found
 
 
+def copied(folder):
+    """{name: sha256 of the text that was brought} as run.py noted it; empty if there is no such note."""
+    try:
+        return dict(json.loads((folder / ".lectures.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
 def untouched(path, brought):
     """Whether a reader's notebook still is, byte for byte, what was copied for them."""
     return hashlib.sha256(path.read_bytes()).hexdigest() == brought.get(path.name)
@@ -55,7 +63,7 @@ def rows(path, brought):
     name = f"{path.stem:28s}"
     try:
         found = exercises(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         return [f"{name}cannot be read as a notebook"]
     if not found:
         return []
@@ -72,8 +80,7 @@ def table(folder=MY):
     """The whole progress as text."""
     if not folder.is_dir():
         return "There is no my/ yet: `python run.py lab` makes it, with a copy of each lecture for you."
-    memory = folder / ".lectures.json"
-    brought = json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else {}
+    brought = copied(folder)
     lines = [line for path in sorted(folder.glob("*.ipynb")) for line in rows(path, brought)]
     if not lines:
         return "No notebook in my/ has an exercise; `python run.py lab` brings the lectures that are missing."
