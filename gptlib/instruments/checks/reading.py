@@ -41,7 +41,10 @@ def kind(value):
     """What value is, in two words."""
     if isinstance(value, nn.Module):
         return f"a finished {type(value).__name__}"
-    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def tensors(result):
