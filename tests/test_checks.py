@@ -183,6 +183,16 @@ def test_whatever_a_reader_writes_a_check_answers_in_one_line(name, capsys):
         assert not re.search("0x[0-9a-f]|Traceback", said)
 
 
+def test_any_number_of_arguments_gets_a_line_and_a_check_does_not_show_its_answer(capsys):
+    for check in EVERY.values():
+        for count in (0, 2, 3):
+            check(*[3.5] * count)
+            said = capsys.readouterr().out
+            assert said.count("\n") == 1 and said.startswith("not")
+        assert repr(check) == "a check; call it with what you wrote"
+    assert checks.heads.judge(64, 4 * 384**2).startswith("right")
+
+
 def test_an_exception_is_told_with_the_readers_own_line():
     def my_window(T, width):
         return torch.zeros(T, T) @ torch.zeros(width + 100, 1)

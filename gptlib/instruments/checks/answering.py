@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from gptlib.instruments.checks import reading
-from gptlib.instruments.checks.judging import Check, told
+from gptlib.instruments.checks.judging import Check, Speaks, told
 from gptlib.instruments.checks.reading import NotYet, Wrong
 
 
-@dataclass(frozen=True)
-class Answer:
+@dataclass(frozen=True, repr=False)
+class Answer(Speaks):
     """An exercise whose answer is one or several numbers or words, worked out on paper or found by an experiment.
 
     right: (low, high) for each number, or the word. wrong: {sentence: the answer that one gets if}. well: what the
@@ -20,12 +20,9 @@ class Answer:
     well: str
     sought: str = "a number"
 
-    def __call__(self, yours=None):
-        print(self.judge(yours))
-
-    def judge(self, yours):
-        """The line for what the reader answered."""
-        return told(lambda: self.verdict(yours))
+    def judge(self, *yours):
+        """The line for what the reader answered, several things as a tuple or one after the other."""
+        return told(lambda: self.verdict(yours[0] if len(yours) == 1 else yours or None))
 
     def verdict(self, yours):
         """What the answer means if it is right; raises Wrong or NotYet with a sentence."""
@@ -66,15 +63,12 @@ def fits(mine, right):
     )
 
 
-@dataclass(frozen=True)
-class Both:
+@dataclass(frozen=True, repr=False)
+class Both(Speaks):
     """Two checks in one exercise: a piece to write and what an experiment with it gave."""
 
     first: Check
     second: Answer
-
-    def __call__(self, *yours):
-        print(self.judge(*yours))
 
     def judge(self, *yours):
         """The line of the first of the two that is not right yet; else both."""

@@ -83,10 +83,12 @@ def head_of(attend, first=lambda x: x):
 
 
 def on_cpu(q, k, v, C):
-    return softmax(hide(qk(q, k))) @ v  # hide makes its triangle on the CPU
+    """Right, but hide makes its triangle on the CPU whatever q is on."""
+    return softmax(hide(qk(q, k))) @ v
 
 
 def in_32_bits(q, k, v, C):
+    """Right, but 32 bits come back whatever went in."""
     return by_sdpa(q, k, v, C).float()
 
 

@@ -50,6 +50,7 @@ def by_unfold(tokens, block_size, batch_size, generator):
 
 
 def by_target(tokens, block_size, batch_size, generator):
+    """x as it should be, and of y the last column only."""
     x, y = batches()(tokens, block_size, batch_size, generator)
     return x, y[:, -1:]
 

@@ -44,11 +44,13 @@ def dropout_of(train, evaluate=lambda x, p: x):
 
 
 def dropped(x, p, factor=None, shape=None):
+    """x with zeros, each with probability p, times factor; shape says how many draws there are."""
     kept = (torch.rand(shape or x.shape) > p).to(x.dtype)
     return x * kept * (1 / (1 - p) if factor is None else factor)
 
 
 def dropped_in_place(x, p):
+    """The right dropout, written into x itself."""
     return x.mul_((torch.rand_like(x) > p) / (1 - p))
 
 

@@ -29,8 +29,18 @@ def as_given(function):
     return function
 
 
-@dataclass(frozen=True)
-class Check:
+class Speaks:
+    """Whatever can be called with a reader's work: it prints the line that judge returns, and never raises."""
+
+    def __call__(self, *yours):
+        print(self.judge(*yours))
+
+    def __repr__(self):
+        return "a check; call it with what you wrote"
+
+
+@dataclass(frozen=True, repr=False)
+class Check(Speaks):
     """One exercise.
 
     right: an independent answer, in the form that the reader's has. wrong: {sentence: what one would have written if}.
@@ -46,15 +56,14 @@ class Check:
     prepare: Callable = as_given
     facts: tuple = ()
 
-    def __call__(self, yours=None):
-        print(self.judge(yours))
-
-    def judge(self, yours):
+    def judge(self, *yours):
         """The line for what the reader wrote."""
-        return told(lambda: self.verdict(yours))
+        return told(lambda: self.verdict(*(yours or [None])))
 
-    def verdict(self, yours):
+    def verdict(self, yours, *more):
         """What is shown if yours is right; raises Wrong or NotYet with a sentence."""
+        if more:
+            raise Wrong(f"{1 + len(more)} things came, one was expected")
         if reading.untouched(yours):
             raise NotYet("fill in the … and run the cell again")
         mine, expected = self.observe(yours), self.observe(self.right)

@@ -109,6 +109,7 @@ def scaled_of(add, start=0.0, learnt=True, hidden=False):
 
 
 def added_in_place(x, a, f):
+    """The right sum, written into x itself."""
     with torch.no_grad():
         return x.add_(a * f)
 

@@ -28,6 +28,7 @@ def by_loop(weights):
 
 
 def on_diagonal(weights, offset=-1):
+    """The weights that lie offset steps from the diagonal, as the last axis."""
     return weights.diagonal(offset, dim1=-2, dim2=-1)
 
 
@@ -103,6 +104,7 @@ def read(model, found, norm=True):
 
 
 def normed_on_the_way(model, tokens):
+    """A logit lens that hands the normed stream to the next block."""
     x, found = streams(model, tokens)[0], []
     for block in model.body[1:-1]:
         x = model.body[-1](block(x))
@@ -111,6 +113,7 @@ def normed_on_the_way(model, tokens):
 
 
 def each_from_the_start(model, tokens):
+    """A logit lens whose blocks all read the embeddings."""
     x = streams(model, tokens)[0]
     return read(model, [block(x) for block in model.body[1:-1]])
 

@@ -16,10 +16,12 @@ from gptlib.instruments.checks.making import (
 
 
 def centred(x):
+    """x minus the mean of its channels."""
     return x - x.mean(dim=-1, keepdim=True)
 
 
 def variance(x, dim=-1, unbiased=False):
+    """The variance over dim, with that axis kept."""
     return x.var(dim=dim, keepdim=True, unbiased=unbiased)
 
 
@@ -49,10 +51,12 @@ def norm_of(normalise, last=lambda weight, bias, x: weight * x + bias, first=lam
 
 
 def right_norm(x, eps):
+    """PyTorch's layer norm, without scale and shift."""
     return F.layer_norm(x, x.shape[-1:], eps=eps)
 
 
 def minus_mean_in_place(x):
+    """The mean subtracted from x itself."""
     return x.sub_(x.mean(dim=-1, keepdim=True))
 
 
@@ -106,6 +110,7 @@ layer_norm = Check(
 
 
 def squares(x, dim=-1):
+    """The mean of the squares over dim, with that axis kept."""
     return (x**2).mean(dim=dim, keepdim=True)
 
 

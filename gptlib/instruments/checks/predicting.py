@@ -15,10 +15,12 @@ def chosen(logits, targets, dim=-1):
 
 
 def naive(logits, targets):
+    """Right as long as no probability becomes 0."""
     return -F.softmax(logits, dim=-1).gather(-1, targets[..., None]).log().mean()
 
 
 def logits_and_targets(times=1.0):
+    """A case: logits of that size and their targets."""
     generator = torch.Generator().manual_seed(3)
     return lambda: (
         times * torch.randn(2, 5, 7, generator=generator.manual_seed(3)),
@@ -92,6 +94,7 @@ def nucleus(p, top_p, crossing=True, descending=True, renormalise=True, back=Tru
 
 
 def last(logits, temperature=1.0):
+    """The probabilities at the last position."""
     return F.softmax(logits[:, -1] / temperature, dim=-1)
 
 

@@ -70,7 +70,7 @@ def answers(yours):
             continue
         if not isinstance(one, int | float | str):
             raise Wrong(f"{kind(one)} came, a number or a word was expected")
-    return tuple(one.strip() if isinstance(one, str) else float(one) for one in several)
+    return tuple(one.strip().lower() if isinstance(one, str) else float(one) for one in several)
 
 
 def shown(yours):

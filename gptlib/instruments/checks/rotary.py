@@ -39,6 +39,7 @@ def neighbours(x):
 
 
 def not_orthogonal(x):
+    """A turn with one minus too few."""
     a, b = x.chunk(2, dim=-1)
     angles = torch.arange(x.shape[-2])[:, None] * 10_000.0 ** (
         -torch.arange(0, x.shape[-1], 2) / x.shape[-1]
@@ -49,6 +50,7 @@ def not_orthogonal(x):
 
 
 def one_speed(x):
+    """A turn at the same speed for all pairs."""
     return rotated(
         x, angles=torch.arange(x.shape[-2])[:, None].float().expand(-1, x.shape[-1] // 2)
     )

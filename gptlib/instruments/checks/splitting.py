@@ -8,18 +8,22 @@ from gptlib.instruments.checks.making import IN_32_BITS, ON_CPU, case, module
 
 
 def side_by_side(part, B, T, H, D):
+    """(B, T, C) to (B, H, T, D), as it should be."""
     return part.view(B, T, H, D).transpose(1, 2)
 
 
 def torn(part, B, T, H, D):
+    """(B, T, C) to (B, H, T, D) by a view alone."""
     return part.reshape(B, H, T, D)
 
 
 def dealt_out(part, B, T, H, D):
+    """(B, T, C) to (B, H, T, D), with every H-th channel for a head."""
     return part.view(B, T, D, H).permute(0, 3, 1, 2)
 
 
 def joined(out, B, T, C):
+    """(B, H, T, D) back to (B, T, C), as it should be."""
     return out.transpose(1, 2).reshape(B, T, C)
 
 

@@ -35,21 +35,25 @@ def seen_tied(tie):
 
 
 def tie(model):
+    """lm_head gets the token table's Parameter."""
     model.lm_head.weight = model.token_embedding_table.weight
     return model
 
 
 def copy_as_parameter(model):
+    """lm_head gets a Parameter of its own with the same numbers."""
     model.lm_head.weight = nn.Parameter(model.token_embedding_table.weight.detach().clone())
     return model
 
 
 def share_memory(model):
+    """lm_head's own Parameter looks at the token table's memory."""
     model.lm_head.weight.data = model.token_embedding_table.weight.data
     return model
 
 
 def tie_without_bias(model):
+    """Tied, and the bias of lm_head lost."""
     model.lm_head.bias = None
     return tie(model)
 

@@ -45,6 +45,7 @@ def window_by_loop(T, width):
 
 
 def allowed(T, width):
+    """(T, T): True for a position itself and the width − 1 before it."""
     return (ages(T) >= 0) & (ages(T) < width)
 
 
@@ -127,6 +128,7 @@ def alibi_by_sdpa(q, k, slope):
 
 
 def faded(q, k, slope, sign=-1, power=1):
+    """Causal weights with a bias that depends on the distance; the arguments name what can go wrong."""
     return softmax(hide(qk(q, k) + sign * slope * ages(q.shape[-2]).abs() ** power))
 
 
