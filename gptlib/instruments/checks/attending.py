@@ -1,6 +1,5 @@
 """Check of notebook 05: one head. PyTorch's own attention is the answer."""
 
-import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
@@ -10,6 +9,7 @@ from gptlib.instruments.checks.making import (
     ON_CPU,
     OVERWRITES,
     case,
+    exact_in_64_bits,
     leaves_its_input_alone,
     module,
     works_when_moved,
@@ -61,7 +61,7 @@ SLIPS = {
 FACTS = (
     leaves_its_input_alone(OVERWRITES),
     works_when_moved("meta", ON_CPU),
-    works_when_moved(torch.float64, IN_32_BITS),
+    exact_in_64_bits(IN_32_BITS),
 )
 
 

@@ -45,8 +45,8 @@ class Check(Speaks):
 
     right: an independent answer, in the form that the reader's has. wrong: {sentence: what one would have written if}.
     cases: functions that make the arguments of one call, anew each time. prepare: from what the reader wrote to
-    something that can be called. facts: asked once the numbers are right; each raises Wrong with a sentence of wrong.
-    well: what has been shown when all is right.
+    something that can be called. facts: functions of (yours prepared, cases, right prepared), asked once the numbers
+    are right; each raises Wrong with a sentence of wrong. well: what has been shown when all is right.
     """
 
     right: Callable
@@ -70,7 +70,7 @@ class Check(Speaks):
         if not same(mine, expected):
             raise Wrong(self.recognised(mine, expected) or difference(mine, expected))
         for fact in self.facts:
-            fact(self.prepare(yours), self.cases)
+            fact(self.prepare(yours), self.cases, self.prepare(self.right))
         return self.well
 
     def observe(self, candidate):

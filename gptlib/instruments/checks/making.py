@@ -11,10 +11,10 @@ from gptlib.instruments.checks.reading import NotYet, Wrong
 ON_CPU = (
     "something is made on the CPU whatever x is on: give torch.ones or torch.arange device=x.device"
 )
-IN_32_BITS = (
-    "something is made in 32 bits whatever x has: it fails with x in float64; take x's dtype"
+IN_32_BITS = "something is made in 32 bits whatever x has: with x in float64 it fails or loses digits; take x's dtype"
+OVERWRITES = (
+    "the input is changed in place: whoever gave it gets it back altered; make a new tensor"
 )
-OVERWRITES = "x is changed in place: whoever gave it gets it back altered; make a new tensor"
 
 
 def numbers(*shape, seed=0):
@@ -71,7 +71,7 @@ def put(made, weights):
 def leaves_its_input_alone(sentence):
     """A fact: after a call the arguments are what they were."""
 
-    def fact(call, cases):
+    def fact(call, cases, right):
         given = cases[0]()
         before = copy.deepcopy(given)
         with torch.no_grad():
@@ -94,14 +94,31 @@ def moved(thing, to):
 def works_when_moved(to, sentence):
     """A fact: with module and arguments moved, to "meta" or torch.float64, the result comes back moved as well."""
 
-    def fact(call, cases):
-        arguments = [moved(one, to) for one in cases[0]()]
-        try:
-            result = moved(call, to)(*arguments)
-        except Exception:
-            raise Wrong(sentence) from None
-        first = result[0] if isinstance(result, tuple | list) else result
-        if to not in (str(first.device), first.dtype):
+    def fact(call, cases, right):
+        result = result_when_moved(call, cases, to, sentence)
+        if to not in (str(result.device), result.dtype):
+            raise Wrong(sentence)
+
+    return fact
+
+
+def result_when_moved(call, cases, to, sentence):
+    """The tensor that comes back when module and arguments are moved; whatever goes wrong is told by sentence."""
+    arguments = [moved(one, to) for one in cases[0]()]
+    try:
+        return moved(call, to)(*arguments).detach()
+    except Exception:
+        raise Wrong(sentence) from None
+
+
+def exact_in_64_bits(sentence):
+    """A fact: with module and arguments in 64 bits, the result has 64 bits and is as exact as the right answer's."""
+
+    def fact(call, cases, right):
+        mine, expected = (
+            result_when_moved(one, cases, torch.float64, sentence) for one in (call, right)
+        )
+        if mine.dtype != torch.float64 or not torch.allclose(mine, expected, rtol=1e-9, atol=1e-10):
             raise Wrong(sentence)
 
     return fact
