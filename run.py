@@ -3,6 +3,7 @@
 
     python run.py lab                 open the lectures in JupyterLab (the first time: install, a few minutes)
     python run.py lab --original      open notebooks/ themselves instead of your copies in my/
+    python run.py check               how far you are with the exercises, from what is saved in my/
     python run.py test                prove that everything in here is true; extra arguments go to pytest
     python run.py refresh [NN ...]    run notebooks in place and store what they show; all of them without a number
     python run.py html [FOLDER]       write the notebooks as web pages that work offline; into html/ without a name
@@ -263,6 +264,13 @@ def test(arguments):
     return become([python, "-m", "pytest", *arguments])
 
 
+def check(arguments):
+    """Show which exercises in my/ are done; needs nothing installed."""
+    if arguments:
+        raise Sentence("check takes nothing behind it; it looks at all notebooks in my/.")
+    return become([sys.executable, "-m", "gptlib.instruments.homework"])
+
+
 def refresh(arguments):
     """Run notebooks in place."""
     return subprocess.call(
@@ -307,6 +315,7 @@ def take_value(arguments, flag):
 
 COMMANDS = {
     "lab": lab,
+    "check": check,
     "test": test,
     "refresh": refresh,
     "html": html,
