@@ -297,12 +297,16 @@ def losses(history, landmarks=None, title=""):
     return curves(lines, title, "step", "loss (nats per character)", landmarks=landmarks)
 
 
-def compare(groups, title="", x_name="val loss (nats per character)", reported=None):
+def compare(
+    groups, title="", x_name="val loss (nats per character)", reported=None, elsewhere=None
+):
     """Seeds as points, their mean as a bar, one row a group, in the order given; reading down is reading the ladder.
 
     groups: {name: [loss of each seed]}; a loss that is not finite is drawn as “diverged” at the right end.
-    reported: {name: a value that others report}, drawn as an open square.
+    reported: {name: a value that others report}, drawn as an open square. elsewhere: {name: a value of our own on
+    another text}, drawn as an open diamond.
     """
+    single = {"s": reported or {}, "D": elsewhere or {}}
     names = list(groups)
     picture = Picture(f"{title or x_name}: {', '.join(names)}", 9.0, 1.1 + 0.42 * len(names))
     axes = tidy(picture.add_subplot())
@@ -320,11 +324,12 @@ def compare(groups, title="", x_name="val loss (nats per character)", reported=N
             )
         else:
             axes.annotate("diverged", (1.01, row), xycoords=("axes fraction", "data"), va="center")
-        if name in (reported or {}):
-            axes.plot([reported[name]], [row], "s", color="#222222", fillstyle="none", markersize=8)
+        for mark, values in single.items():
+            if name in values:
+                axes.plot(values[name], row, mark, color="#222222", fillstyle="none", markersize=8)
     span = (max(finite) - min(finite)) or 0.1
-    low = min(finite + list((reported or {}).values()))
-    axes.set_xlim(low - 0.08 * span, max(finite + list((reported or {}).values())) + 0.08 * span)
+    finite += [value for values in single.values() for value in values.values()]
+    axes.set_xlim(min(finite) - 0.08 * span, max(finite) + 0.08 * span)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(axis="x", color="#dddddd")
@@ -334,13 +339,14 @@ def compare(groups, title="", x_name="val loss (nats per character)", reported=N
     return picture
 
 
-def ladder(groups, reported=None):
-    """The loss ladder: one rung a row, each one change to the one above it; squares are what others report."""
-    return compare(
-        groups,
-        "the loss ladder: points are seeds, bars their means, squares what others report",
-        reported=reported,
-    )
+def ladder(groups, reported=None, elsewhere=None):
+    """The loss ladder: one rung a row, each one change to the one above it.
+
+    reported: what others report of it. elsewhere: ours on the lecture's own text.
+    """
+    title = "the loss ladder: points are seeds, bars their means, squares what others report"
+    title += "\ndiamonds: ours on the lecture's own text, one seed" if elsewhere else ""
+    return compare(groups, title, reported=reported, elsewhere=elsewhere)
 
 
 def attention_picture(longest=24, size=(7.4, 6.6)):
