@@ -2,11 +2,12 @@
 
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PLACES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "C:/Program Files/Google/Chrome/Application/chrome.exe",
@@ -23,11 +24,22 @@ QUIET = (
 
 
 def chromium_path():
-    """The path of a Chromium or Chrome; without one the test is skipped, but fails where CI is set."""
+    """The path of a Chromium or Chrome; without one the tests are skipped, except in CI, where they have to run."""
     found = [path for path in map(shutil.which, NAMES) if path]
     found += [path for path in PLACES if Path(path).is_file()]
     if not found:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(
-            "there is no Chromium on this machine"
-        )
+        words = "no Chromium or Chrome was found; install one (on Debian: apt install chromium)"
+        (pytest.fail if {"CI", "GPTLIB_CI"} & set(os.environ) else pytest.skip)(words)
     return found[0]
+
+
+@contextmanager
+def chromium():
+    """That browser, started; it is closed in the end."""
+    from playwright.sync_api import sync_playwright
+
+    path = chromium_path()
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield found
+        found.close()

@@ -1,4 +1,4 @@
-"""What a reader sees: a real JupyterLab in a real browser, on a notebook of a few cells like those of the lectures.
+"""What a reader sees: a real JupyterLab in a real browser, on the lectures 00, 05 and 11, shortened.
 
 One Lab and one page for all tests; nothing on it may complain or ask another host for anything.
 """
@@ -16,8 +16,10 @@ import explorer_page
 import nbformat
 import numpy as np
 import pytest
+from browser import chromium, chromium_path
 from nbformat.v4 import new_code_cell, new_notebook
 
+from gptlib.instruments import authoring
 from gptlib.instruments.widgets import AttentionExplorer
 from gptlib.model import GPT, GPTConfig
 from gptlib.tokenizer import CharTokenizer
@@ -25,22 +27,26 @@ from gptlib.tokenizer import CharTokenizer
 ROOT = Path(__file__).parents[1]
 TOKEN = "t"
 
-EXPLORER = """\
-from gptlib.instruments.shipped import shipped
-from gptlib.instruments.widgets import AttentionExplorer
 
-model, tokenizer = shipped()
-first = AttentionExplorer(model, tokenizer, "ROMEO:\\nO, my love")
-first"""
-SECOND = 'second = AttentionExplorer(model, tokenizer, "KING:\\nO my")\nsecond'
-LIVE = """\
-import torch
-from gptlib.instruments import plots, widgets
+def cell_of(number, text):
+    """The source of the only code cell with text in it, from the notebook of that number."""
+    path = next(authoring.NOTEBOOKS.glob(f"{number}_*.ipynb"))
+    cells = [cell for cell in authoring.read(path).cells if cell.cell_type == "code"]
+    (found,) = [cell.source for cell in cells if text in cell.source]
+    return found
 
-row = torch.tensor([1.2, -0.4, 0.3, 2.0])
-picture = plots.bars(torch.softmax(row, 0), "abcd", "weights of one row", "weight", top=1)
-widgets.Live(picture, lambda s: torch.softmax(row * s, 0), s=widgets.slider(0.0, 16.0, 1.0, 0.1, "scores ×"))"""
-CELLS = [EXPLORER, SECOND, LIVE]
+
+# the lectures, shortened to what loads and shows
+CELLS = [
+    cell_of("00", "import shipped"),
+    cell_of("00", "AttentionExplorer("),
+    cell_of("11", "import itertools"),
+    cell_of("11", "load_gpt("),
+    cell_of("11", "AttentionExplorer(model"),
+    cell_of("05", "import torch.nn.functional as F"),
+    'places = "01234567"',
+    cell_of("05", "def scaled_row"),
+]
 
 
 def free_port():
@@ -69,7 +75,7 @@ def wait_for(found, seconds=60):
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """The address of a JupyterLab over the notebook, with settings of its own."""
-    path_of_browser()
+    chromium_path()
     home = tmp_path_factory.mktemp("lab")
     notebook = new_notebook(cells=[new_code_cell(source) for source in CELLS])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
@@ -100,17 +106,8 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    with explorer_page.browser(path_of_browser()) as found:
+    with chromium() as found:
         yield found
-
-
-def path_of_browser():
-    """The browser of this machine; without one the tests are skipped, except in CI, where they have to run."""
-    found = explorer_page.browser_path()
-    if found is None:
-        words = "no Chromium or Chrome was found; install one (on Debian: apt install chromium)"
-        (pytest.fail if {"CI", "GPTLIB_CI"} & set(os.environ) else pytest.skip)(words)
-    return found
 
 
 def run_all_cells(page, lab):
@@ -245,7 +242,7 @@ def test_two_explorers_on_a_page_do_not_disturb_each_other(first, page):
     first.locator(".gpt-explorer-thumbnail").nth(20).click()
     assert (voice(second), pictures_of(second)) == (said, seen)
     second.locator("[data-t='1']").first.hover()
-    assert voice(second).startswith("position 1 'I', layer 1 head 1")
+    assert voice(second).startswith("position 1 'O', layer 1 head 1")
     assert "position 14" in voice(first)
     first.locator(".gpt-explorer-strip").press("Escape")
 

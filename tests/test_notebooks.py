@@ -166,13 +166,15 @@ def quoted_results():
 
 @pytest.mark.parametrize(("name", "number", "place"), quoted_results())
 def test_a_number_quoted_from_an_experiment_is_the_mean_in_its_csv(name, number, place):
-    experiment, variant = place.split("/", 1)  # and a column behind it, if the last part is one
+    # experiment, perhaps @ the text it ran on, variant, and perhaps a column
+    experiment, variant = place.split("/", 1)
+    experiment, text = [*experiment.split("@"), "shakespeare"][:2]
     variant, column = (
         variant.rsplit("/", 1)
         if variant.rsplit("/", 1)[-1] in columns(experiment)
         else (variant, "full_loss")
     )
-    measured = experiments.mean(experiment, variant, column)
+    measured = experiments.mean(experiment, variant, column, text)
     decimals = len(number.split(".")[1])
     assert f"{measured:.{decimals}f}" == number, (
         f"{name} says {number}, data/results has {measured:.4f}"

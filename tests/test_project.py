@@ -24,7 +24,7 @@ MAKE_ENVIRONMENTS = {
 
 def test_every_command_of_the_readme_is_run_below_or_makes_an_environment_that_exists():
     tested = {"python run.py lab", "python run.py test", "python run.py refresh 02"}
-    tested |= {"python run.py experiments list"}
+    tested |= {"python run.py experiments list", "python run.py check", "python run.py html"}
     assert set(COMMANDS) == tested | MAKE_ENVIRONMENTS
     assert (ROOT / "environment.yml").read_text().startswith("name: gpt-lectures\n")
 

@@ -1,11 +1,11 @@
 """A page with a live widget, opened from the file system in a browser without any network."""
 
 import pytest
+from browser import chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from gptlib.instruments import authoring
 from gptlib.instruments.site.export import export
-from tests.browser import QUIET, chromium_path
 
 TOY = '''
 import anywidget, traitlets
@@ -67,18 +67,14 @@ def page_path(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=QUIET)
-        yield browser
-        browser.close()
+def browser():
+    with chromium() as found:
+        yield found
 
 
-def opened(chromium, path, **options):
+def opened(browser, path, **options):
     """(page, what it complained of): path opened without a network; a request to a host is a complaint too."""
-    context, complaints = chromium.new_context(**options), []
+    context, complaints = browser.new_context(**options), []
     context.set_offline(True)
 
     def gate(route):
@@ -95,8 +91,8 @@ def opened(chromium, path, **options):
     return page, complaints
 
 
-def test_stored_widgets_answer_for_themselves_without_kernel_and_network(chromium, page_path):
-    page, complaints = opened(chromium, page_path)
+def test_stored_widgets_answer_for_themselves_without_kernel_and_network(browser, page_path):
+    page, complaints = opened(browser, page_path)
     words = page.locator("figure output")
     words.nth(1).wait_for()
     assert words.all_inner_texts() == ["3 false 255 </script>", "10 false 255 </script>"]
@@ -111,33 +107,33 @@ def test_the_module_stands_once_on_the_page(page_path):
     assert page_path.read_text(encoding="utf-8").count("ends no script: \\u003c/script>") == 1
 
 
-def test_without_scripts_the_picture_is_there(chromium, page_path):
-    page, _ = opened(chromium, page_path, java_script_enabled=False)
+def test_without_scripts_the_picture_is_there(browser, page_path):
+    page, _ = opened(browser, page_path, java_script_enabled=False)
     assert page.locator("figure img").count() == 2
     assert page.locator("figure img").first.is_visible()
     page.context.close()
 
 
-def test_a_module_that_fails_leaves_the_picture_and_says_why(chromium, page_path):
+def test_a_module_that_fails_leaves_the_picture_and_says_why(browser, page_path):
     broken = page_path.with_name("broken.html")
     text = page_path.read_text(encoding="utf-8")
     broken.write_text(text.replace("render({ model, el }) {", "render() { missing();"))
-    page, complaints = opened(chromium, broken)
+    page, complaints = opened(browser, broken)
     page.wait_for_timeout(300)
     assert page.locator("figure img").count() == 2 and page.locator(".stage").count() == 0
     assert "missing is not defined" in complaints[0]
     page.context.close()
 
 
-def test_a_fraction_is_drawn_over_two_lines(chromium, page_path):
-    page, _ = opened(chromium, page_path)
+def test_a_fraction_is_drawn_over_two_lines(browser, page_path):
+    page, _ = opened(browser, page_path)
     above, below = (page.locator("mfrac > *").nth(i).bounding_box() for i in (0, 1))
     assert above["y"] + above["height"] <= below["y"] + 1 and below["height"] > 5
     page.context.close()
 
 
-def test_lines_of_a_formula_meet_at_their_equals_signs(chromium, page_path):
-    page, _ = opened(chromium, page_path)
+def test_lines_of_a_formula_meet_at_their_equals_signs(browser, page_path):
+    page, _ = opened(browser, page_path)
     left = page.locator("mtd[columnalign=right]")
     ends = left.evaluate_all(
         "all => all.map(one => one.lastElementChild.getBoundingClientRect().right)"
@@ -146,13 +142,13 @@ def test_lines_of_a_formula_meet_at_their_equals_signs(chromium, page_path):
     page.context.close()
 
 
-def test_a_page_without_sections_has_the_whole_width(chromium, page_path):
-    page, _ = opened(chromium, page_path, viewport={"width": 1600, "height": 800})
+def test_a_page_without_sections_has_the_whole_width(browser, page_path):
+    page, _ = opened(browser, page_path, viewport={"width": 1600, "height": 800})
     assert page.locator("main").bounding_box()["width"] > 1000
     page.context.close()
 
 
-def test_a_phone_scrolls_down_and_never_sideways(chromium, page_path):
-    page, _ = opened(chromium, page_path, viewport={"width": 400, "height": 800})
+def test_a_phone_scrolls_down_and_never_sideways(browser, page_path):
+    page, _ = opened(browser, page_path, viewport={"width": 400, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") == 400
     page.context.close()

@@ -1,7 +1,7 @@
 """Controls over a plot. The picture is redrawn as a PNG into one image widget: fast, and quiet in stored outputs."""
 
 import ipywidgets
-from ipywidgets import Dropdown, FloatSlider, IntSlider, Text, ToggleButtons
+from ipywidgets import Dropdown, FloatSlider, IntSlider, SelectionSlider, Text, ToggleButtons
 
 from gptlib.instruments import plots
 
@@ -29,6 +29,13 @@ def choice(options, value=None, name=""):
     """One of several: buttons for up to six, a list for more."""
     kind = ToggleButtons if len(options) <= 6 else Dropdown
     return kind(options=options, value=value or options[0], description=name, style=WORDS)
+
+
+def stops(options, value=None, name=""):
+    """A slider that halts at the given values, as at the steps of a training that were saved."""
+    return SelectionSlider(
+        options=options, value=value or options[0], description=name, style=WORDS, layout=WIDE
+    )
 
 
 class Live:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import explorer_page  # noqa: E402
+from browser import chromium  # noqa: E402
 
 from gptlib.instruments.widgets import AttentionExplorer  # noqa: E402
 from gptlib.model import GPT, GPTConfig  # noqa: E402
@@ -74,7 +75,7 @@ def computed(session):
 def main():
     """Print p50 and p95 for both, at both sizes; the exit status says whether all keep their limits."""
     kept = True
-    with explorer_page.browser(explorer_page.browser_path()) as browser:
+    with chromium() as browser:
         for T, heads in ((64, 1), (256, 1), (256, 2)):
             page = explorer_page.opened(browser, explorer_of(T, heads))
             session = page.context.new_cdp_session(page)

@@ -11,10 +11,10 @@ from gptlib.instruments.checks.found import (
     norms,
     pieces,
     plus,
-    previous_letter,
     shared_keys,
     tied_weights,
     trigram,
+    vowels,
 )
 from gptlib.instruments.checks.layers import gated, scaled
 from gptlib.instruments.checks.looking import logit_lens, looks_back
@@ -49,6 +49,6 @@ EXERCISES = {
     "08": {"derivatives": derivatives, "scaled": scaled, "plus": plus},
     "09": {"normed_row": normed_row, "layer_norm": layer_norm, "norms": norms},
     "10": {"gpt_millions": gpt_millions, "dropout": dropout, "tied_weights": tied_weights},
-    "11": {"looks_back": looks_back, "logit_lens": logit_lens, "previous_letter": previous_letter},
+    "11": {"looks_back": looks_back, "logit_lens": logit_lens, "vowels": vowels},
     "12": {"rms_norm": rms_norm, "rope": rope, "cached_step": cached_step},
 }
