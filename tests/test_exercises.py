@@ -96,6 +96,7 @@ def corpus():
     return torch.tensor(CharTokenizer().encode(text))
 
 
+@cache
 def namespace(number):
     """What a reader has at the exercises: imports and definitions of the notebook, a little data, a short training."""
     names, own = {"LECTURE_ALPHABET": LECTURE_ALPHABET}, {e.cell for e in EXERCISES}
