@@ -84,6 +84,17 @@ def test_a_run_is_stored_with_what_it_was_and_never_done_twice(results, capsys):
     assert rows[0]["parameters"] == "4225" and rows[0]["torch"] == torch.__version__
 
 
+def test_data_of_characters_are_the_lectures_and_larger_pieces_give_the_same_text_in_fewer_tokens():
+    train, val = experiments.read_data(experiments.CORPUS)
+    variants = EXPERIMENTS["vocabulary"].variants
+    (train_again, val_again), characters = experiments.data_for(
+        variants["characters"], experiments.CORPUS
+    )
+    assert torch.equal(train, train_again) and torch.equal(val, val_again)
+    (_, pieces), as_many = experiments.data_for(variants["BPE 256"], experiments.CORPUS)
+    assert characters == as_many == len(val) > len(pieces)
+
+
 def test_another_number_of_steps_is_another_run(results):
     ran, text = results
     experiments.run(TINY, seeds=1, text=text)

@@ -94,7 +94,13 @@ class Experiment:
         return replace(self.setting, **changes, seed=seed)
 
 
-def read_data(path, variant, device="cpu"):
+def read_data(path, device="cpu"):
+    """(train tokens, val tokens) of the text at path, with the lecture's ids."""
+    tokens = torch.tensor(CharTokenizer().encode(load_text(path)), device=device)
+    return train_val_split(tokens)
+
+
+def data_for(variant, path, device="cpu"):
     """(train tokens, val tokens), number of val characters: the text at path, cut first and encoded then."""
     train_text, val_text = train_val_split(load_text(path))
     tokenizer = variant.tokenizer(train_text)
@@ -115,7 +121,7 @@ def setting_of(experiment, config):
 def run_one(experiment, variant, seed, steps=None, device="cpu", text=CORPUS):
     """Train one variant from one seed and measure it; the row as a dict. A loss that is not a number is recorded."""
     config = experiment.config(variant, seed, steps)
-    data, characters = read_data(text, experiment.variants[variant], device)
+    data, characters = data_for(experiment.variants[variant], text, device)
     torch.manual_seed(seed)
     model = experiment.variants[variant].build().to(device)
     began = time.perf_counter()
