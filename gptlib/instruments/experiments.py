@@ -1,11 +1,11 @@
 """Experiments with seeds: what is varied, under which setting, and what came out, one CSV row a run.
 
     python run.py experiments list
-    python run.py experiments run NAME [--seeds 5] [--steps N] [--jobs 2] [--device cuda] [--text FILE]
+    python run.py experiments run NAME [--seeds 5] [--steps N] [--jobs 2] [--device cuda] [--text FILE] [--only VARIANT]
     python run.py experiments table NAME
 
 Runs that are in the CSV already are not run again, so a broken-off command goes on where it stopped. The experiments
-themselves are in catalogue.py, about ten lines each.
+themselves are in catalogue/, about ten lines each.
 """
 
 import argparse
@@ -47,19 +47,34 @@ COLUMNS = (
 class Variant:
     """One thing to compare: how to build its model, and what its training changes in the experiment's setting.
 
-    share: how much of the training part it may see, from its beginning.
+    share: how much of the training part it may see, from its beginning. tokenizer: a function of the training text
+    that returns something with encode; the lecture's characters unless said.
     """
 
     build: Callable
     changes: dict = field(default_factory=dict)
     share: float = 1.0
+    tokenizer: Callable = lambda text: CharTokenizer()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model with what it was trained and is measured on.
+
+    data: (train tokens, val tokens). characters: how many the val tokens stand for.
+    """
+
+    model: torch.nn.Module
+    data: tuple
+    config: TrainConfig
+    characters: int
 
 
 @dataclass(frozen=True)
 class Experiment:
     """A question, its variants, the setting that they share, and how many seeds each gets.
 
-    measures: {column: function(model, data, config) -> number}, asked of every trained model besides the losses.
+    measures: {column: function(Trained) -> number}, asked of every trained model besides the losses.
     sizes: what the builders use, for the record.
     """
 
@@ -79,10 +94,14 @@ class Experiment:
         return replace(self.setting, **changes, seed=seed)
 
 
-def read_data(path, device="cpu"):
-    """(train tokens, val tokens) of the text at path, with the lecture's ids."""
-    tokens = torch.tensor(CharTokenizer().encode(load_text(path)), device=device)
-    return train_val_split(tokens)
+def read_data(path, variant, device="cpu"):
+    """(train tokens, val tokens), number of val characters: the text at path, cut first and encoded then."""
+    train_text, val_text = train_val_split(load_text(path))
+    tokenizer = variant.tokenizer(train_text)
+    train_tokens, val_tokens = (
+        torch.tensor(tokenizer.encode(part), device=device) for part in (train_text, val_text)
+    )
+    return (train_tokens[: int(variant.share * len(train_tokens))], val_tokens), len(val_text)
 
 
 def setting_of(experiment, config):
@@ -96,9 +115,7 @@ def setting_of(experiment, config):
 def run_one(experiment, variant, seed, steps=None, device="cpu", text=CORPUS):
     """Train one variant from one seed and measure it; the row as a dict. A loss that is not a number is recorded."""
     config = experiment.config(variant, seed, steps)
-    train_tokens, val_tokens = read_data(text, device)
-    share = experiment.variants[variant].share
-    data = train_tokens[: int(share * len(train_tokens))], val_tokens
+    data, characters = read_data(text, experiment.variants[variant], device)
     torch.manual_seed(seed)
     model = experiment.variants[variant].build().to(device)
     began = time.perf_counter()
@@ -120,10 +137,8 @@ def run_one(experiment, variant, seed, steps=None, device="cpu", text=CORPUS):
         "torch": torch.__version__,
         "machine": f"{platform.system()} {platform.machine()} {device}",
     }
-    return row | {
-        name: round(measure(model, data, config), 4)
-        for name, measure in experiment.measures.items()
-    }
+    trained = Trained(model, data, config, characters)
+    return row | {name: round(measure(trained), 4) for name, measure in experiment.measures.items()}
 
 
 def path_of(name):
@@ -149,9 +164,9 @@ def losses(name, column="full_loss", text="shakespeare"):
     return found
 
 
-def mean(name, variant, column="full_loss"):
+def mean(name, variant, column="full_loss", text="shakespeare"):
     """The mean over seeds of one variant."""
-    return statistics.fmean(losses(name, column)[variant])
+    return statistics.fmean(losses(name, column, text)[variant])
 
 
 def key_of(row):
@@ -202,9 +217,13 @@ def work(task):
     return run_one(EXPERIMENTS[name], variant, seed, steps, device, text)
 
 
-def run(experiment, seeds=None, steps=None, device="cpu", jobs=None, text=CORPUS):
-    """Run what is missing, several at a time where there are cores, and store each row as it comes."""
+def run(experiment, seeds=None, steps=None, device="cpu", jobs=None, text=CORPUS, only=()):
+    """Run what is missing, several at a time where there are cores, and store each row as it comes.
+
+    only: the names of some variants; all if empty.
+    """
     wanted = missing_runs(experiment, seeds or experiment.seeds, steps, text)
+    wanted = [run for run in wanted if not only or run[0] in only]
     tasks = [(experiment.name, variant, seed, steps, device, text) for variant, seed in wanted]
     jobs = jobs or (1 if device != "cpu" else max(1, (os.cpu_count() or 1)))
     began = time.perf_counter()
@@ -263,6 +282,7 @@ def main(arguments):
     running.add_argument("--jobs", type=int)
     running.add_argument("--device", default="cpu")
     running.add_argument("--text", default=str(CORPUS))
+    running.add_argument("--only", action="append", default=[], metavar="VARIANT")
     chosen = parser.parse_args(arguments)
     if chosen.command == "list":
         for experiment in EXPERIMENTS.values():
@@ -270,7 +290,18 @@ def main(arguments):
         return
     experiment = EXPERIMENTS[chosen.name]
     if chosen.command == "run":
-        run(experiment, chosen.seeds, chosen.steps, chosen.device, chosen.jobs, chosen.text)
+        unknown = set(chosen.only) - set(experiment.variants)
+        if unknown:
+            parser.error(f"no variant {min(unknown)!r}; there are {', '.join(experiment.variants)}")
+        run(
+            experiment,
+            chosen.seeds,
+            chosen.steps,
+            chosen.device,
+            chosen.jobs,
+            chosen.text,
+            chosen.only,
+        )
     print(table(chosen.name, experiment.measures))
 
 

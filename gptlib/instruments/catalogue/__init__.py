@@ -1,6 +1,6 @@
 """Every experiment of the series: a name, a question, and variants that swap a part from outside."""
 
-from gptlib.instruments.catalogue import attention, transformer
+from gptlib.instruments.catalogue import attention, practice, transformer
 
 EXPERIMENTS = {
     experiment.name: experiment
@@ -16,5 +16,10 @@ EXPERIMENTS = {
         transformer.NORM,
         transformer.POSITION,
         transformer.DROPOUT,
+        practice.DROPOUT_SIZE,
+        practice.CONTEXT,
+        practice.VOCABULARY,
+        practice.TIED,
+        practice.BATCH,
     )
 }

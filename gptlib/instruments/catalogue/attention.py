@@ -1,6 +1,7 @@
 """The experiments of notebooks 04 to 06: variants that swap a part of attention from outside."""
 
 import math
+from dataclasses import replace
 
 import torch
 import torch.nn as nn
@@ -78,17 +79,31 @@ TWO_OF_QKV = Experiment(
 
 
 @torch.no_grad()
-def last_position_loss(model, data, config):
-    """The loss of the last position of every window of the validation part, in nats per character."""
-    T = config.block_size
-    windows = data[1].unfold(0, T + 1, T)  # (N, T + 1)
-    with evaluating(model):
-        return next_token_loss(model(windows[:, :-1])[:, -1:], windows[:, -1:]).item()
+def loss_at(trained, position):
+    """The loss at one position of a window, in nats, mean over windows of the validation part; nan if they end before.
+
+    position: counted from 1. A window begins at every eighth character, or at every T-th if that is more often.
+    """
+    T = trained.config.block_size
+    if position > T:
+        return math.nan
+    windows = trained.data[1].unfold(0, T + 1, min(T, 8))  # (N, T + 1)
+    total = 0.0
+    with evaluating(trained.model):
+        for part in windows.split(512):
+            logits = trained.model(part[:, :position])[:, -1:]
+            total += next_token_loss(logits, part[:, position : position + 1]).item() * len(part)
+    return total / len(windows)
 
 
-def last_position_loss_without_mask(model, data, config):
+def last_position_loss(trained):
+    """The loss at the last position of every window."""
+    return loss_at(trained, trained.config.block_size)
+
+
+def last_position_loss_without_mask(trained):
     """The same, with the mask taken away from the trained model."""
-    return last_position_loss(without_mask(model), data, config)
+    return last_position_loss(replace(trained, model=without_mask(trained.model)))
 
 
 def heads_in_a_row(layers):

@@ -143,7 +143,7 @@ RESIDUAL = Experiment(
         f"{n} block{'s' * (n > 1)}, {word}": Variant(
             lambda n=n, build=build: language_model(build(n))
         )
-        for n in (1, 3, 6)
+        for n in (1, 3, 6, 12)
         for word, build in (("plain", plain), ("residual", residual))
     }
     | {"3 blocks, residual, no Wo": Variant(lambda: language_model(residual(3, wo=False)))},
