@@ -185,3 +185,11 @@ def no_position_table(model):
             f"this model has a table of {model.block_size} positions and knows no later one; "
             "use generate_cached, or a model with RoPE"
         )
+
+
+def even(**arguments):
+    """Raise ValueError unless every named argument is an even whole number."""
+    for name, value in arguments.items():
+        at_least(2, **{name: value})
+        if value % 2:
+            raise ValueError(f"{name} is {value}; it must be even, as channels are turned in pairs")

@@ -27,26 +27,25 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(n_embd))
 
     def forward(self, x):
-        mean_square = x.square().mean(dim=-1, keepdim=True)
-        return self.weight * x * torch.rsqrt(mean_square + self.eps)
+        return self.weight * x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + self.eps)
 
 
 class RoPE(nn.Module):
     """Turns each pair of channels by an angle that grows with the position, so that q·k sees distances only.
 
-    x (…, T, D), D = head_size, even -> the same shape. Channels 2i and 2i + 1 are one complex number, which position
-    t multiplies by exp(i t frequency). start: the position of the first. Source: Su et al. 2021, section 3.2.
+    x (…, T, D), D = head_size, even -> the same shape; start: the position of the first. Channels 2i and 2i + 1 are
+    one complex number, which position t multiplies by exp(i t frequency). Source: Su et al. 2021, section 3.2.
     """
 
     def __init__(self, head_size, base=10_000.0):
         super().__init__()
-        doors.share(head_size, 2)
+        doors.even(head_size=head_size)
         frequency = base ** (-torch.arange(0, head_size, 2) / head_size)  # from 1 down to 1/base
         self.register_buffer("frequency", frequency, persistent=False)
 
     def forward(self, x, start=0):
-        positions = torch.arange(start, start + x.shape[-2], device=x.device)
-        angles = positions[:, None] * self.frequency  # (T, D/2)
+        positions = torch.arange(start, start + x.shape[-2], device=x.device)[:, None]
+        angles = positions * self.frequency  # (T, D/2)
         pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))  # (…, T, D/2)
         turned = pairs * torch.polar(torch.ones_like(angles), angles)
         return torch.view_as_real(turned).flatten(-2)
@@ -55,8 +54,7 @@ class RoPE(nn.Module):
 class ModernAttention(CausalSelfAttention):
     """Attention whose queries and keys are normed, so that no score can explode, and turned by their position.
 
-    x (B, T, C) -> (B, T, C). The parameters of CausalSelfAttention, and one scale for each channel of a head: q and k
-    share it, as only their product counts. QK-norm: Henry et al. 2020; with RMSNorm: Dehghani et al. 2023.
+    x (B, T, C) -> (B, T, C). q and k share a norm: of its scales only products count. Source: Henry et al. 2020.
     """
 
     def __init__(self, n_embd, n_head):
@@ -64,9 +62,9 @@ class ModernAttention(CausalSelfAttention):
         self.norm, self.rope = RMSNorm(self.head_size), RoPE(self.head_size)
 
     def heads(self, x, start=0):
-        B, T, C = x.shape
-        q, k, v = self.qkv(x).view(B, T, 3, -1, self.head_size).permute(2, 0, 3, 1, 4)
-        return self.rope(self.norm(q), start), self.rope(self.norm(k), start), v  # (B, H, T, D)
+        qkv = self.qkv(x).unflatten(-1, (3, -1, self.head_size))  # (B, T, 3, H, D)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, T, D)
+        return self.rope(self.norm(q), start), self.rope(self.norm(k), start), v
 
     def forward(self, x):
         out = F.scaled_dot_product_attention(*self.heads(x), is_causal=True)
@@ -74,48 +72,22 @@ class ModernAttention(CausalSelfAttention):
 
 
 class SquaredFeedForward(FeedForward):
-    """A feed-forward layer whose ReLU is squared: a weak signal stays weak, a strong one counts more.
-
-    x (B, T, C) -> (B, T, C); the parameters of FeedForward. Source: So et al. 2021.
-    """
+    """FeedForward with its ReLU squared: what is weak gets weaker, what is strong stronger (So et al. 2021)."""
 
     def forward(self, x):
         return self.proj(F.relu(self.expand(x)).square())
 
 
-class SwiGLU(nn.Module):
-    """A feed-forward layer in which one half of the wide channels opens and shuts the other half.
-
-    x (B, T, C) -> (B, T, C), with 8/3 · C channels inside, so that it has the matrices' weights of a FeedForward.
-    Source: Shazeer 2020.
-    """
-
-    def __init__(self, n_embd):
-        super().__init__()
-        self.expand = nn.Linear(n_embd, 2 * (8 * n_embd // 3), bias=False)
-        self.proj = nn.Linear(8 * n_embd // 3, n_embd, bias=False)
-
-    def forward(self, x):
-        gate, inside = self.expand(x).chunk(2, dim=-1)
-        return self.proj(F.silu(gate) * inside)
-
-
 def zero_projections(model):
-    """Start every projection into the stream at zero, so that each block begins as the identity.
-
-    Changes model in place and returns it.
-    """
+    """Starts at zero every matrix that writes into the stream, and the head: each block begins as the identity."""
     for name, weight in model.named_parameters():
-        if name.endswith("proj.weight"):
+        if name.endswith(("proj.weight", "lm_head.weight")):
             nn.init.zeros_(weight)
     return model
 
 
 def without_biases(model):
-    """Take the bias out of every linear layer: the norms and matrices around it do its work.
-
-    Changes model in place and returns it.
-    """
+    """Takes the bias out of every linear layer; the matrices and norms around it do its work."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
             module.bias = None
@@ -123,10 +95,7 @@ def without_biases(model):
 
 
 class ModernGPT(GPT):
-    """The same stack of blocks with today's parts, and no table of positions.
-
-    tokens (B, T) long -> logits (B, T, V). config: GPT's; its dropout stands where it stood.
-    """
+    """A GPT of the same sizes with today's parts, and no table of positions."""
 
     def __init__(self, config):
         super().__init__(config)
@@ -146,35 +115,35 @@ class ModernGPT(GPT):
 
 
 def orthogonalize(G, steps=5):
-    """A matrix that turns as G does and stretches all directions about equally: singular values near 1.
+    """The matrix that turns as G does and stretches every direction about equally: its singular values are near 1.
 
-    G (…, R, C) -> the same shape. Newton and Schulz: an odd polynomial of a matrix acts on its singular values
-    alone; this one pulls each of them towards 1, to within 0.7 … 1.2, unless it was under 1/1,000 of the largest.
-    Source: Jordan et al. 2024, "Muon", for the three numbers.
+    G (…, R, C) -> the same shape. A singular value s of X becomes s·p(s²) in p(A) X, A = X Xᵀ. The small A goes through
+    all steps, X is multiplied once. Source: Jordan et al. 2024, "Muon", for the three numbers.
     """
-    a, b, c = 3.4445, -4.7750, 2.0315
-    X = G.mT if G.shape[-2] > G.shape[-1] else G  # so that X Xᵀ is the small one of the two
+    tall = G.shape[-2] > G.shape[-1]
+    X = G.mT if tall else G
     X = X / (X.norm(dim=(-2, -1), keepdim=True) + 1e-7)  # no singular value above 1
+    A = X @ X.mT
+    Q = identity = torch.eye(A.shape[-1], device=A.device)
     for _ in range(steps):
-        A = X @ X.mT
-        X = a * X + (b * A + c * A @ A) @ X
-    return X.mT if G.shape[-2] > G.shape[-1] else X
+        P = 3.4445 * identity - 4.7750 * A + 2.0315 * A @ A
+        Q, A = P @ Q, P @ A @ P
+    X = Q @ X
+    return X.mT if tall else X
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum for matrices, whose every step is made orthogonal: no direction is left out, none dominates.
+    """Momentum for matrices, and every step is made orthogonal: no direction is left out, none dominates.
 
-    matrices: parameters of two dimensions. Those of one shape are one group, and take their steps as one batch. A
-    step has the size that AdamW's would have, 0.2 a weight, so that one learning rate serves both.
-    Source: Jordan et al. 2024; the size and the weight decay: Liu et al. 2025.
+    A step is as large as AdamW's, about 0.2 a weight. Source: Jordan et al. 2024; size and decay: Liu et al. 2025.
     """
 
     def __init__(self, matrices, lr, momentum=0.95, weight_decay=0.1):
-        shapes = {}
+        shapes = {}  # matrices of one shape take their steps as one batch
         for matrix in matrices:
             shapes.setdefault(matrix.shape, []).append(matrix)
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        super().__init__([{"params": same} for same in shapes.values()], defaults)
+        groups = [{"params": same} for same in shapes.values()]
+        super().__init__(groups, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self):
@@ -184,10 +153,10 @@ class Muon(torch.optim.Optimizer):
             state = self.state[matrices[0]]
             average = state.setdefault("average", torch.zeros_like(gradient))
             average.lerp_(gradient, 1 - group["momentum"])
-            turn = orthogonalize(gradient.lerp(average, group["momentum"]))
+            direction = orthogonalize(gradient.lerp(average, group["momentum"]))
             size = 0.2 * math.sqrt(max(matrices[0].shape))
             torch._foreach_mul_(matrices, 1 - lr * group["weight_decay"])
-            torch._foreach_add_(matrices, list(turn.unbind()), alpha=-lr * size)
+            torch._foreach_add_(matrices, direction.unbind(), alpha=-lr * size)
 
 
 class Together:
@@ -195,10 +164,7 @@ class Together:
 
     def __init__(self, *optimizers):
         self.optimizers = optimizers
-
-    @property
-    def param_groups(self):
-        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+        self.param_groups = [group for one in optimizers for group in one.param_groups]
 
     def zero_grad(self, set_to_none=True):
         for optimizer in self.optimizers:
@@ -211,54 +177,45 @@ class Together:
 
 @dataclass(frozen=True)
 class ModernConfig(TrainConfig):
-    """Muon for the matrices of the body, AdamW for the rest; a rate that climbs for a moment and then falls to zero."""
+    """Muon for the matrices of the body, AdamW for the rest; a rate that climbs for a moment, then falls to zero."""
 
-    learning_rate: float = 1e-2
-    warmup: int = 20  # steps
+    learning_rate: float = 8e-3
+    warmup: int = 10
 
     def lr_at(self, step):
         return self.learning_rate * min((step + 1) / self.warmup, 1 - step / self.steps)
 
     def optimizer(self, model):
         matrices = [weight for weight in model.body.parameters() if weight.dim() == 2]
-        known = set(matrices)
-        others = [weight for weight in model.parameters() if weight not in known]
-        adamw = torch.optim.AdamW(others, self.learning_rate, betas=(0.9, 0.99), fused=True)
+        rest = [weight for weight in model.parameters() if weight not in set(matrices)]
+        adamw = torch.optim.AdamW(rest, self.learning_rate, (0.9, 0.99), fused=True)
         return Together(Muon(matrices, self.learning_rate), adamw)
 
 
 class Remembering:
     """A GPT that keeps the keys and values of what it has read, so that only new tokens go through it.
 
-    Called like the GPT, with tokens (B, T): if they are one more than last time, that one is read; otherwise all are
-    read from the start. Returns the last position's logits, (B, 1, V). Entry t of the memory is position t, and with
-    RoPE also position t + block_size, … : then the newest overwrites the oldest.
+    tokens (B, T) -> the last logits (B, 1, V). Of T tokens one more than last time, the last is read, else all are.
+    Beyond block_size the newest overwrites the oldest.
     """
 
-    def __init__(self, gpt):
-        self.gpt, self.size, self.vocab_size = gpt, gpt.block_size, gpt.vocab_size
-        self.read, self.memory = 0, None
+    def __init__(self, gpt, B):
+        self.gpt, self.vocab_size, self.read = gpt, gpt.vocab_size, 0
+        sizes, self.places = gpt.config, gpt.block_size
+        shape = (2, B, sizes.n_head, self.places, sizes.n_embd // sizes.n_head)
+        self.memory = [gpt.lm_head.weight.new_empty(shape) for _ in range(sizes.n_layer)]
 
     def __call__(self, tokens):
-        if self.memory is None or tokens.shape[1] != self.read + 1:
-            self.start_over(len(tokens))
-        x = self.embed(tokens[:, self.read :])
+        if tokens.shape[1] != self.read + 1:
+            self.read = 0
+        x = self.gpt.token_embedding_table(tokens[:, self.read :])
+        if hasattr(self.gpt, "position_embedding_table"):
+            x = x + self.gpt.position_embedding_table.weight[self.read : tokens.shape[1]]
         for block, memory in zip(self.gpt.body[1:-1], self.memory):
             x = x + self.attend(block.attention, block.ln1(x), memory)
             x = x + block.ffwd(block.ln2(x))
         self.read = tokens.shape[1]
         return self.gpt.lm_head(self.gpt.body[-1](x[:, -1:]))
-
-    def start_over(self, B):
-        attention = self.gpt.body[1].attention
-        H, D = attention.proj.in_features // attention.head_size, attention.head_size
-        blocks, like = len(self.gpt.body[1:-1]), self.gpt.lm_head.weight
-        self.read, self.memory = 0, like.new_empty(blocks, 2, B, H, self.size, D)
-
-    def embed(self, tokens):
-        x = self.gpt.token_embedding_table(tokens)
-        table = getattr(self.gpt, "position_embedding_table", None)
-        return x if table is None else x + table.weight[self.read : self.read + x.shape[1]]
 
     def heads(self, attention, x):
         if hasattr(attention, "heads"):
@@ -268,31 +225,26 @@ class Remembering:
 
     def attend(self, attention, x, memory):
         q, k, v = self.heads(attention, x)  # (B, H, n, D), n new tokens
-        slot, n = self.read % self.size, x.shape[1]
-        memory[0, :, :, slot : slot + n], memory[1, :, :, slot : slot + n] = k, v
+        place, n = self.read % self.places, x.shape[1]
+        memory[0, :, :, place : place + n], memory[1, :, :, place : place + n] = k, v
         keys, values = memory[:, :, :, : self.read + n]
         out = F.scaled_dot_product_attention(q, keys, values, is_causal=n > 1)
         return attention.proj(out.transpose(1, 2).flatten(2))
 
 
 def generate_cached(model, tokens, max_new_tokens, **sampling):
-    """What generate returns, token for token, with each new token read once.
+    """What generate returns, token for token, but each new token alone is read, as long as all fit in block_size.
 
-    model: a GPT or ModernGPT in eval mode; the rest as in generate. Once block_size is reached, the window moves and
-    every position in it changes, so that all is read again for each token: as slow as generate.
+    Beyond block_size the window moves, and every token in it gets another position: all are read again, no gain.
     """
-    remembering = Remembering(model)
-    remembering.block_size = model.block_size  # generate then shows it the last block_size
+    remembering = Remembering(model, len(tokens))
+    remembering.block_size = model.block_size  # so that generate shows it no more
     return generate(remembering, tokens, max_new_tokens, **sampling)
 
 
 def generate_rolling(model, tokens, max_new_tokens, **sampling):
-    """Continues tokens for as long as you like, each new token read once; past block_size not what generate returns.
-
-    model: a ModernGPT in eval mode. Beyond block_size the oldest memory is overwritten. What stays was computed when
-    older tokens were still in view, so a token hears indirectly of more than block_size others.
-    """
+    """Continues tokens as far as you like, each read once; beyond block_size not what generate returns."""
     doors.no_position_table(model)
-    size = model.block_size
-    written = generate(Remembering(model), tokens[:, -size:], max_new_tokens, **sampling)
-    return torch.cat([tokens[:, :-size], written], dim=1)
+    before, shown = tokens[:, : -model.block_size], tokens[:, -model.block_size :]
+    written = generate(Remembering(model, len(tokens)), shown, max_new_tokens, **sampling)
+    return torch.cat([before, written], dim=1)
