@@ -27,7 +27,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(n_embd))
 
     def forward(self, x):
-        return self.weight * x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + self.eps)
+        return self.weight * x * torch.rsqrt((x * x).mean(dim=-1, keepdim=True) + self.eps)
 
 
 class RoPE(nn.Module):
@@ -63,8 +63,9 @@ class ModernAttention(CausalSelfAttention):
 
     def heads(self, x, start=0):
         qkv = self.qkv(x).unflatten(-1, (3, -1, self.head_size))  # (B, T, 3, H, D)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, T, D)
-        return self.rope(self.norm(q), start), self.rope(self.norm(k), start), v
+        qkv = qkv.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
+        q, k = self.rope(self.norm(qkv[:2]), start)
+        return q, k, qkv[2]
 
     def forward(self, x):
         out = F.scaled_dot_product_attention(*self.heads(x), is_causal=True)
@@ -75,7 +76,8 @@ class SquaredFeedForward(FeedForward):
     """FeedForward with its ReLU squared: what is weak gets weaker, what is strong stronger (So et al. 2021)."""
 
     def forward(self, x):
-        return self.proj(F.relu(self.expand(x)).square())
+        signal = F.relu(self.expand(x))
+        return self.proj(signal * signal)
 
 
 def zero_projections(model):
@@ -128,8 +130,7 @@ def orthogonalize(G, steps=5):
     for _ in range(steps):
         P = 3.4445 * identity - 4.7750 * A + 2.0315 * A @ A
         Q, A = P @ Q, P @ A @ P
-    X = Q @ X
-    return X.mT if tall else X
+    return (Q @ X).mT if tall else Q @ X
 
 
 class Muon(torch.optim.Optimizer):
@@ -150,8 +151,7 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             matrices, lr = group["params"], group["lr"]
             gradient = torch.stack([matrix.grad for matrix in matrices])  # (N, R, C)
-            state = self.state[matrices[0]]
-            average = state.setdefault("average", torch.zeros_like(gradient))
+            average = self.state[matrices[0]].setdefault("average", torch.zeros_like(gradient))
             average.lerp_(gradient, 1 - group["momentum"])
             direction = orthogonalize(gradient.lerp(average, group["momentum"]))
             size = 0.2 * math.sqrt(max(matrices[0].shape))
@@ -195,8 +195,7 @@ class ModernConfig(TrainConfig):
 class Remembering:
     """A GPT that keeps the keys and values of what it has read, so that only new tokens go through it.
 
-    tokens (B, T) -> the last logits (B, 1, V). Of T tokens one more than last time, the last is read, else all are.
-    Beyond block_size the newest overwrites the oldest.
+    tokens (B, T) -> the last logits (B, 1, V). Of one more than last time the last is read, else all are.
     """
 
     def __init__(self, gpt, B):
@@ -225,7 +224,7 @@ class Remembering:
 
     def attend(self, attention, x, memory):
         q, k, v = self.heads(attention, x)  # (B, H, n, D), n new tokens
-        place, n = self.read % self.places, x.shape[1]
+        place, n = self.read % self.places, x.shape[1]  # past the last place, over the oldest
         memory[0, :, :, place : place + n], memory[1, :, :, place : place + n] = k, v
         keys, values = memory[:, :, :, : self.read + n]
         out = F.scaled_dot_product_attention(q, keys, values, is_causal=n > 1)

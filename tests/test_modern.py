@@ -1,6 +1,7 @@
 """The modern parts against torch, complex numbers, singular values, and the plain twin of everything that is fast."""
 
 import cmath
+import copy
 import math
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from gptlib import modern
 from gptlib.instruments import look
+from gptlib.instruments.fast import FastRMSNorm, with_fast_norms
 from gptlib.layers import Block
 from gptlib.model import GPT, GPTConfig
 from gptlib.modern import (
@@ -291,3 +293,14 @@ def test_the_rolling_memory_of_one_layer_is_exact_as_nothing_is_heard_by_way_of_
 def test_a_table_of_positions_cannot_roll():
     with pytest.raises(ValueError, match="knows no later one; use generate_cached"):
         drawn(generate_rolling, MODELS["GPT"], 1, 1)
+
+
+def test_the_fast_norm_is_the_taught_one_forward_and_backward():
+    plain = shaken(ModernGPT(TINY))
+    fast = with_fast_norms(copy.deepcopy(plain))
+    tokens = torch.randint(11, (3, 8))
+    for model in (plain, fast):
+        next_token_loss(model(tokens), tokens).backward()
+    assert sum(isinstance(module, FastRMSNorm) for module in fast.modules()) == 7
+    for (name, mine), other in zip(fast.named_parameters(), plain.parameters()):
+        assert torch.allclose(mine.grad, other.grad, atol=1e-5, rtol=1e-3), name
