@@ -22,5 +22,6 @@ EXPERIMENTS = {
         practice.TIED,
         practice.BATCH,
         modern.BASELINE,
+        modern.PARTS,
     )
 }
