@@ -6,6 +6,7 @@
     python run.py test                prove that everything in here is true; extra arguments go to pytest
     python run.py refresh [NN ...]    run notebooks in place and store what they show; all of them without a number
     python run.py experiments list    what has been measured with several seeds; run NAME, table NAME
+    python run.py bench [NAME ...]    the benchmarks, which take the machine for themselves; without a name, list them
 
 --torch-index URL, after lab or test, gives pip another index for torch alone, such as PyTorch's CPU-only one.
 """
@@ -274,6 +275,20 @@ def experiments(arguments):
     return become([environment(), "-m", "gptlib.instruments.experiments", *arguments])
 
 
+def bench(arguments):
+    """List the benchmarks in tests/benchmarks, or run some of them one after the other."""
+    there = {path.stem: path for path in sorted((ROOT / "tests" / "benchmarks").glob("*.py"))}
+    for name in arguments:
+        if name not in there:
+            raise Sentence("There is no benchmark %r; there are: %s." % (name, ", ".join(there)))
+    if not arguments:
+        for name, path in there.items():
+            print("%-20s %s" % (name, path.read_text(encoding="utf-8").splitlines()[0].strip('"')))
+        return 0
+    python = environment()
+    return max(subprocess.call([python, str(there[name])], cwd=ROOT) for name in arguments)
+
+
 def take_flag(arguments, flag):
     """Remove flag from arguments; whether it was there."""
     there = flag in arguments
@@ -296,7 +311,13 @@ def take_value(arguments, flag):
     return None
 
 
-COMMANDS = {"lab": lab, "test": test, "refresh": refresh, "experiments": experiments}
+COMMANDS = {
+    "lab": lab,
+    "test": test,
+    "refresh": refresh,
+    "experiments": experiments,
+    "bench": bench,
+}
 
 
 def main(arguments):

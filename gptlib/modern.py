@@ -46,9 +46,9 @@ class RoPE(nn.Module):
     def forward(self, x, start=0):
         positions = torch.arange(start, start + x.shape[-2], device=x.device)[:, None]
         angles = positions * self.frequency  # (T, D/2)
-        pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))  # (…, T, D/2)
+        pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))  # (…, T, D/2)
         turned = pairs * torch.polar(torch.ones_like(angles), angles)
-        return torch.view_as_real(turned).flatten(-2)
+        return torch.view_as_real(turned).flatten(-2).type_as(x)  # x may have 16 bits
 
 
 class ModernAttention(CausalSelfAttention):

@@ -10,9 +10,10 @@ import torch.nn as nn
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 from gptlib import modern
-from gptlib.instruments import look
+from gptlib.instruments import growth, look
 from gptlib.instruments.fast import FastRMSNorm, with_fast_norms
 from gptlib.layers import Block
 from gptlib.model import GPT, GPTConfig
@@ -304,3 +305,27 @@ def test_the_fast_norm_is_the_taught_one_forward_and_backward():
     assert sum(isinstance(module, FastRMSNorm) for module in fast.modules()) == 7
     for (name, mine), other in zip(fast.named_parameters(), plain.parameters()):
         assert torch.allclose(mine.grad, other.grad, atol=1e-5, rtol=1e-3), name
+
+
+# ---- what a step costs
+
+
+@pytest.mark.parametrize("sizes", [{}, {"n_embd": 64}, {"block_size": 16, "n_layer": 2}])
+def test_the_formula_for_parameters_is_what_the_model_has(sizes):
+    sizes = growth.BASE | sizes
+    model = GPT(GPTConfig(n_head=4, **sizes))
+    assert growth.parameters(**sizes) == sum(weight.numel() for weight in model.parameters())
+
+
+def test_the_formula_for_operations_is_what_torch_counts():
+    sizes = {"block_size": 32, "n_embd": 64, "n_layer": 2}
+    model, tokens = GPT(GPTConfig(n_head=4, **sizes)), torch.randint(65, (4, 32))
+    with FlopCounterMode(display=False) as counter:
+        next_token_loss(model(tokens), tokens).backward()
+    assert math.isclose(counter.get_total_flops(), growth.flops(**sizes, tokens=128), rel_tol=0.1)
+
+
+def test_what_the_forward_pass_keeps_grows_with_its_tokens():
+    model = GPT(GPTConfig(n_embd=32, n_layer=1))
+    once, twice = (growth.saved_bytes(model, torch.randint(65, (B, 64))) for B in (4, 8))
+    assert 1.9 < twice / once < 2.1 and once > 4 * 64 * 32 * 4 * 10

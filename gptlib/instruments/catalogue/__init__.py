@@ -21,7 +21,7 @@ EXPERIMENTS = {
         practice.VOCABULARY,
         practice.TIED,
         practice.BATCH,
-        modern.BASELINE,
         modern.PARTS,
+        modern.SPEEDRUN,
     )
 }
