@@ -1,6 +1,6 @@
 """Every experiment of the series: a name, a question, and variants that swap a part from outside."""
 
-from gptlib.instruments.catalogue import attention, modern, practice, transformer
+from gptlib.instruments.catalogue import attention, modern, practice, speedrun, transformer
 
 EXPERIMENTS = {
     experiment.name: experiment
@@ -22,6 +22,6 @@ EXPERIMENTS = {
         practice.TIED,
         practice.BATCH,
         modern.PARTS,
-        modern.SPEEDRUN,
+        speedrun.SPEEDRUN,
     )
 }

@@ -1,22 +1,20 @@
 """Notebook 12: nanoGPT's recipe as the baseline, and each modern part alone on it, swapped from outside."""
 
 import math
-import statistics
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
 from gptlib.instruments.catalogue.practice import tied
-from gptlib.instruments.experiments import Experiment, Variant, losses
+from gptlib.instruments.experiments import Experiment, Variant
 from gptlib.instruments.fast import with_fast_norms
 from gptlib.instruments.recipes import start_from
 from gptlib.layers import FeedForward
 from gptlib.model import GPT, GPTConfig
 from gptlib.modern import (
     ModernAttention,
-    ModernConfig,
     ModernGPT,
     Muon,
     RMSNorm,
@@ -27,6 +25,7 @@ from gptlib.modern import (
 )
 from gptlib.train import TrainConfig
 
+RECIPE = "nanoGPT's recipe"
 SIZES = GPTConfig(vocab_size=65, block_size=64, n_embd=128, n_head=4, n_layer=4)
 
 
@@ -196,7 +195,7 @@ PARTS = Experiment(
     "modern_parts",
     "What does each modern part bring, alone on nanoGPT's recipe, and all together?",
     {
-        "nanoGPT's recipe": Variant(nano_gpt),
+        RECIPE: Variant(nano_gpt),
         "RMSNorm": Variant(lambda: with_fast_norms(swap(nano_gpt(), norm=RMSNorm))),
         "RoPE": Variant(lambda: with_attention(nano_gpt(), rope=True)),
         "QK-norm": Variant(lambda: with_attention(nano_gpt(), norm=True)),
@@ -217,60 +216,4 @@ PARTS = Experiment(
     ModernNanoConfig(steps=500),  # a quarter of the recipe: where the speedrun lives
     seeds=3,
     sizes={"n_embd": SIZES.n_embd, "n_layer": SIZES.n_layer, "n_head": SIZES.n_head},
-)
-
-
-# ---- the speedrun
-
-RECIPE = "nanoGPT's recipe"
-SMALLER = replace(SIZES, n_layer=2)
-
-
-def sides():
-    """{variant: (mean loss, median seconds)} of the speedrun's rows."""
-    losses_of, seconds_of = losses("speedrun"), losses("speedrun", "seconds")
-    return {
-        name: (statistics.fmean(losses_of[name]), statistics.median(seconds_of[name]))
-        for name in losses_of
-    }
-
-
-def ratios():
-    """{variant: how many times fewer seconds than the recipe} for those that reach its mean loss."""
-    goal, slow = sides()[RECIPE]
-    return {
-        name: slow / seconds
-        for name, (loss, seconds) in sides().items()
-        if name != RECIPE and loss <= goal
-    }
-
-
-def verdict():
-    """What the speedrun prints below its table."""
-    fast = ", ".join(f"{name} in 1/{ratio:.1f} of the seconds" for name, ratio in ratios().items())
-    return f"the recipe's mean loss of {sides()[RECIPE][0]:.3f} is reached by {fast or 'nobody'}"
-
-
-SPEEDRUN = Experiment(
-    "speedrun",
-    "In how many seconds do today's parts reach the loss of nanoGPT's recipe?",
-    {
-        RECIPE: Variant(nano_gpt, threads=None),
-        "modern": Variant(
-            modern_gpt,
-            threads=None,
-            setting=ModernConfig(steps=350, batch_size=12, block_size=64, warmup=10),
-        ),
-        "modern, 2 blocks, the letter before": Variant(
-            lambda: with_previous_token(modern_gpt(SMALLER)),
-            threads=None,
-            setting=ModernConfig(steps=220, batch_size=12, block_size=64, warmup=10),
-        ),
-    },
-    NanoConfig(),
-    seeds=3,
-    sizes={"n_embd": SIZES.n_embd, "n_head": SIZES.n_head},
-    measures={"threads": lambda trained: torch.get_num_threads()},
-    timed=True,
-    verdict=verdict,
 )
