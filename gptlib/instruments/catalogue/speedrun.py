@@ -17,6 +17,7 @@ from gptlib.instruments.experiments import Experiment, Variant, losses
 from gptlib.modern import ModernConfig
 
 SMALLER = replace(SIZES, n_layer=2)
+SHORT = {"batch_size": 12, "block_size": 64, "warmup": 10}
 
 
 def sides():
@@ -49,15 +50,13 @@ SPEEDRUN = Experiment(
     "In how many seconds do today's parts reach the loss of nanoGPT's recipe?",
     {
         RECIPE: Variant(nano_gpt, threads=None),
-        "modern": Variant(
-            modern_gpt,
-            threads=None,
-            setting=ModernConfig(steps=350, batch_size=12, block_size=64, warmup=10),
+        "modern, 2 blocks": Variant(
+            lambda: modern_gpt(SMALLER), threads=None, setting=ModernConfig(steps=350, **SHORT)
         ),
-        "modern, 2 blocks, the letter before": Variant(
+        "and the letter before": Variant(
             lambda: with_previous_token(modern_gpt(SMALLER)),
             threads=None,
-            setting=ModernConfig(steps=220, batch_size=12, block_size=64, warmup=10),
+            setting=ModernConfig(steps=250, **SHORT),
         ),
     },
     NanoConfig(),
