@@ -16,7 +16,7 @@ from gptlib import modern
 from gptlib.instruments import growth, look, scaled_up
 from gptlib.instruments.catalogue import modern as catalogue
 from gptlib.instruments.catalogue import speedrun
-from gptlib.instruments.fast import FastRMSNorm, with_fast_norms
+from gptlib.instruments.fast import FastRMSNorm, laid_out_for_one, with_fast_norms
 from gptlib.layers import Block
 from gptlib.model import GPT, GPTConfig
 from gptlib.modern import (
@@ -270,6 +270,15 @@ def test_what_it_remembers_gives_the_logits_of_the_whole_text(kind):
             assert torch.allclose(
                 remembering(tokens[:, :T]), model(tokens[:, :T])[:, -1:], atol=1e-4
             )
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_copy_that_is_laid_out_for_single_tokens_has_the_same_values_and_writes_the_same(kind):
+    twin = laid_out_for_one(MODELS[kind])
+    for (name, mine), other in zip(twin.named_parameters(), MODELS[kind].parameters()):
+        assert torch.equal(mine, other), name
+    assert twin.lm_head.weight.stride() == (1, 11) != MODELS[kind].lm_head.weight.stride()
+    assert torch.equal(drawn(generate_cached, twin, 3, 20), drawn(generate, MODELS[kind], 3, 20))
 
 
 def test_up_to_block_size_each_token_is_read_once():

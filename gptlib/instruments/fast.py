@@ -1,6 +1,9 @@
 """Twins of taught parts that are the same functions in fewer passes over memory."""
 
+import copy
+
 import torch
+import torch.nn as nn
 
 from gptlib.modern import RMSNorm
 
@@ -41,3 +44,15 @@ def with_fast_norms(model):
                 twin.weight = child.weight
                 setattr(module, name, twin)
     return model
+
+
+def laid_out_for_one(model):
+    """A copy of model whose matrices lie column by column in memory: the same values, read faster by a single token.
+
+    One token's x @ Wᵀ is bound by reading W; in this order it is a sum of long rows in place of many short products.
+    """
+    twin = copy.deepcopy(model)
+    for module in twin.modules():
+        if isinstance(module, nn.Linear):
+            module.weight.data = module.weight.data.T.contiguous().T
+    return twin
