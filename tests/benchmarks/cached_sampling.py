@@ -1,9 +1,9 @@
 """How much faster a model writes that remembers what it has read.
 
-Batch 1, 6 layers of 384 channels, 6 heads, block 256, random weights: plain generate, generate_cached with a copy whose
-matrices are laid out for single tokens, and Hugging Face's generate with the same weights. Wanted: at least 6 times plain over the first 256 characters, at least 10 times
-for the token at T = 256, and not slower than Hugging Face. All take turns in one run, first with one thread, then with
-all; the middle of the rounds counts, and each side's better number of threads.
+Batch 1, 6 layers of 384 channels, 6 heads, block 256, random weights: plain generate, generate_cached with a copy that
+is laid out for single tokens, and Hugging Face's generate with the same weights. Wanted: at least 6 times plain over the
+first 256 characters, at least 10 times for the token at T = 256, and not slower than Hugging Face. All take turns in one
+run, first with one thread, then with all; the middle of the rounds counts, and each side's better number of threads.
 """
 
 import os
@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import torch
 
-from gptlib.instruments.fast import laid_out_for_one  # noqa: E402
+from gptlib.instruments.fast import laid_out_for_one
 from gptlib.instruments.hugging_face import as_hugging_face
 from gptlib.model import GPT, GPTConfig
 from gptlib.modern import Remembering, generate_cached
