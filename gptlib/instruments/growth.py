@@ -9,7 +9,6 @@ rows of another device or kind of number stay.
 import argparse
 import csv
 import platform
-import statistics
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -77,8 +76,8 @@ def wait(device):
         torch.cuda.synchronize()
 
 
-def middle_of(function, device, seconds=1.0):
-    """The middle time of several calls, in seconds; the first ones do not count."""
+def least_of(function, device, seconds=1.0):
+    """The shortest time of several calls, in seconds: what it costs while nothing else takes the processor."""
     for _ in range(3):
         function()
     wait(device)
@@ -88,13 +87,13 @@ def middle_of(function, device, seconds=1.0):
         function()
         wait(device)
         times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return min(times)
 
 
 def peak(device, kind, size=1024):
     """Multiplications and additions a second in one large matrix product: what the machine can do at best."""
     a, b = (torch.randn(size, size, device=device, dtype=kind) for _ in range(2))
-    return 2 * size**3 / middle_of(lambda: a @ b, device)
+    return 2 * size**3 / least_of(lambda: a @ b, device)
 
 
 def step_of(sizes, device, bf16, compiled):
@@ -119,7 +118,7 @@ def step_of(sizes, device, bf16, compiled):
 def measure(swept, sizes, machine, device, bf16, compiled):
     """One row."""
     model, tokens, step = step_of(sizes, device, bf16, compiled)
-    seconds = middle_of(step, device)
+    seconds = least_of(step, device)
     best = peak(device, torch.bfloat16 if bf16 else torch.float32)  # beside it, under the same load
     return {
         "swept": swept,
