@@ -8,6 +8,7 @@
     python run.py refresh [NN ...]    run notebooks in place and store what they show; all of them without a number
     python run.py html [FOLDER]       write the notebooks as web pages that work offline; into html/ without a name
     python run.py experiments list    what has been measured with several seeds; run NAME, table NAME
+    python run.py bench [NAME ...]    the benchmarks, which take the machine for themselves; without a name, list them
 
 --torch-index URL, after lab or test, gives pip another index for torch alone, such as PyTorch's CPU-only one.
 """
@@ -291,6 +292,20 @@ def experiments(arguments):
     return become([environment(), "-m", "gptlib.instruments.experiments", *arguments])
 
 
+def bench(arguments):
+    """List the benchmarks in tests/benchmarks, or run some of them one after the other."""
+    there = {path.stem: path for path in sorted((ROOT / "tests" / "benchmarks").glob("*.py"))}
+    for name in arguments:
+        if name not in there:
+            raise Sentence("There is no benchmark %r; there are: %s." % (name, ", ".join(there)))
+    if not arguments:
+        for name, path in there.items():
+            print("%-20s %s" % (name, path.read_text(encoding="utf-8").splitlines()[0].strip('"')))
+        return 0
+    python = environment()
+    return max(subprocess.call([python, str(there[name])], cwd=ROOT) for name in arguments)
+
+
 def take_flag(arguments, flag):
     """Remove flag from arguments; whether it was there."""
     there = flag in arguments
@@ -320,6 +335,7 @@ COMMANDS = {
     "refresh": refresh,
     "html": html,
     "experiments": experiments,
+    "bench": bench,
 }
 
 

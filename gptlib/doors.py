@@ -176,3 +176,20 @@ def token_shape(tokens, block_size):
         raise ValueError(f"tokens have shape {tuple(tokens.shape)}; a model wants (B, T)")
     fits(tokens.shape[1], block_size)
     return tokens.shape
+
+
+def no_position_table(model):
+    """Raise ValueError if model can name only a fixed number of positions."""
+    if hasattr(model, "position_embedding_table"):
+        raise ValueError(
+            f"this model has a table of {model.block_size} positions and knows no later one; "
+            "use generate_cached, or a model with RoPE"
+        )
+
+
+def even(**arguments):
+    """Raise ValueError unless every named argument is an even whole number."""
+    for name, value in arguments.items():
+        at_least(2, **{name: value})
+        if value % 2:
+            raise ValueError(f"{name} is {value}; it must be even, as channels are turned in pairs")

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,31 @@ def test_divergence_is_a_result_and_not_a_gap(results):
     assert len(values) == 2 and all(math.isnan(value) for value in values)
     assert math.isnan(experiments.summary(values)[0])
     assert "diverged" in experiments.table("tiny", text="short")
+
+
+def test_a_timed_experiment_runs_one_after_the_other(results, monkeypatch):
+    _, text = results
+    jobs, pool = [], experiments.multiprocessing.get_context("spawn").Pool
+    asked = type("C", (), {"Pool": lambda self, n: (jobs.append(n), pool(n))[1]})
+    monkeypatch.setattr(experiments.multiprocessing, "get_context", lambda _: asked())
+    experiments.run(replace(TINY, timed=True), seeds=1, text=text)
+    assert jobs == [1]
+
+
+def test_a_variant_may_have_a_setting_of_its_own():
+    own = TrainConfig(steps=7, batch_size=3, block_size=2)
+    made = replace(TINY, variants={"other": Variant(lambda: None, {"steps": 9}, setting=own)})
+    assert made.config("other", seed=4) == replace(own, steps=9, seed=4)
+
+
+def test_the_fastest_number_of_threads_is_one_that_the_machine_has(results, monkeypatch):
+    _, text = results
+    monkeypatch.setattr(experiments.os, "cpu_count", lambda: 2)
+    before = torch.get_num_threads()
+    try:
+        assert experiments.best_threads(TINY, "plain", text=text) in (1, 2)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_mean_and_the_largest_distance_from_it():

@@ -15,6 +15,7 @@ from gptlib.instruments import look, shipped, subwords
 from gptlib.instruments.explorer import compute, explorer, packing, still
 from gptlib.instruments.widgets import AttentionExplorer
 from gptlib.model import GPT, GPTConfig, LanguageModel
+from gptlib.modern import ModernGPT
 from gptlib.tokenizer import CharTokenizer
 
 TOKENS = CharTokenizer()
@@ -30,11 +31,20 @@ def in_language_model(attention):
     return LanguageModel(65, 16, 16, attention)
 
 
+def modern_gpt():
+    torch.manual_seed(0)
+    model = ModernGPT(GPTConfig(block_size=16, n_embd=16, n_head=2, n_layer=2))
+    for weight in model.parameters():  # some start at zero and would hide a mistake
+        _ = nn.init.normal_(weight, std=0.3) if weight.dim() == 2 else None
+    return model
+
+
 MODELS = {
     "one head": lambda: in_language_model(Head(16, 16, 16)),
     "several heads": lambda: in_language_model(MultiHeadAttention(16, 4, 16)),
     "all at once": lambda: in_language_model(CausalSelfAttention(16, 4)),
     "GPT": small_gpt,
+    "modern GPT": modern_gpt,
 }
 each_model = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -181,6 +182,15 @@ def test_a_full_disk_while_copying_gets_a_sentence(monkeypatch, capsys):
 
 def test_the_running_environment_is_used_as_it_is_when_everything_is_in_it():
     assert run.running_python_fits() == (run.environment() == sys.executable)
+
+
+def test_bench_lists_every_benchmark_with_its_first_line_and_knows_no_other(capsys):
+    assert run.main(["bench"]) == 0
+    said = capsys.readouterr().out
+    for path in (run.ROOT / "tests" / "benchmarks").glob("*.py"):
+        assert re.search(rf"^{path.stem} +\w.+", said, re.M)
+    assert run.main(["bench", "nonsense"]) == 1
+    assert "There is no benchmark 'nonsense'; there are: cached_sampling" in capsys.readouterr().err
 
 
 def wait_for(url, process):

@@ -48,13 +48,16 @@ class Variant:
     """One thing to compare: how to build its model, and what its training changes in the experiment's setting.
 
     share: how much of the training part it may see, from its beginning. tokenizer: a function of the training text
-    that returns something with encode; the lecture's characters unless said.
+    that returns something with encode; the lecture's characters unless said. threads: how many its training uses; with
+    None it tries and takes the fastest. setting: in place of the experiment's.
     """
 
     build: Callable
     changes: dict = field(default_factory=dict)
     share: float = 1.0
     tokenizer: Callable = lambda text: CharTokenizer()
+    threads: int | None = 1
+    setting: TrainConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class Experiment:
     """A question, its variants, the setting that they share, and how many seeds each gets.
 
     measures: {column: function(Trained) -> number}, asked of every trained model besides the losses.
-    sizes: what the builders use, for the record.
+    sizes: what the builders use, for the record. timed: the seconds are what is compared, so run one after the other.
+    verdict: a function without arguments that says in a line what came out.
     """
 
     name: str
@@ -85,13 +89,15 @@ class Experiment:
     seeds: int = 5
     sizes: dict = field(default_factory=dict)
     measures: dict = field(default_factory=dict)
+    timed: bool = False
+    verdict: Callable | None = None
 
     def config(self, variant, seed, steps=None):
         """The TrainConfig of one run."""
         changes = dict(self.variants[variant].changes)
         if steps:
             changes["steps"] = steps
-        return replace(self.setting, **changes, seed=seed)
+        return replace(self.variants[variant].setting or self.setting, **changes, seed=seed)
 
 
 def read_data(path, device="cpu"):
@@ -214,13 +220,28 @@ def store(experiment, new):
     beside.replace(path)
 
 
+def best_threads(experiment, variant, device="cpu", text=CORPUS):
+    """The number of threads with which a few steps of variant's training took the least time."""
+    config = replace(experiment.config(variant, seed=0), steps=10, eval_every=10, eval_batches=1)
+    data, _ = data_for(experiment.variants[variant], text, device)
+    seconds = {}
+    for threads in [n for n in (1, 2, 4, 8, 16) if n <= (os.cpu_count() or 1)]:
+        torch.set_num_threads(threads)
+        model = experiment.variants[variant].build().to(device)
+        ticks = [time.perf_counter() for _ in train(model, data, config)]
+        seconds[threads] = min(after - before for before, after in zip(ticks[3:], ticks[4:]))
+    return min(seconds, key=seconds.get)
+
+
 def work(task):
     """One run in a process of its own."""
     from gptlib.instruments.catalogue import EXPERIMENTS
 
-    torch.set_num_threads(1)
     name, variant, seed, steps, device, text = task
-    return run_one(EXPERIMENTS[name], variant, seed, steps, device, text)
+    experiment = EXPERIMENTS[name]
+    threads = experiment.variants[variant].threads
+    torch.set_num_threads(threads or best_threads(experiment, variant, device, text))
+    return run_one(experiment, variant, seed, steps, device, text)
 
 
 def run(experiment, seeds=None, steps=None, device="cpu", jobs=None, text=CORPUS, only=()):
@@ -231,7 +252,7 @@ def run(experiment, seeds=None, steps=None, device="cpu", jobs=None, text=CORPUS
     wanted = missing_runs(experiment, seeds or experiment.seeds, steps, text)
     wanted = [run for run in wanted if not only or run[0] in only]
     tasks = [(experiment.name, variant, seed, steps, device, text) for variant, seed in wanted]
-    jobs = jobs or (1 if device != "cpu" else max(1, (os.cpu_count() or 1)))
+    jobs = jobs or (1 if device != "cpu" or experiment.timed else max(1, (os.cpu_count() or 1)))
     began = time.perf_counter()
     print(f"{experiment.name}: {len(tasks)} runs to do, {jobs} at a time", flush=True)
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
@@ -309,6 +330,8 @@ def main(arguments):
             chosen.only,
         )
     print(table(chosen.name, experiment.measures))
+    if experiment.verdict:
+        print(experiment.verdict())
 
 
 if __name__ == "__main__":

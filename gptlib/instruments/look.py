@@ -32,6 +32,13 @@ def causal_self_attention_weights(attention, x):
     return masked_softmax(q @ k.transpose(-2, -1) / math.sqrt(D), allowed)
 
 
+def modern_attention_weights(attention, x):
+    """(B, H, T, T) of a ModernAttention, from the queries and keys that it really compares."""
+    q, k, _ = attention.heads(x)
+    allowed = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
+    return masked_softmax(q @ k.transpose(-2, -1) / math.sqrt(attention.head_size), allowed)
+
+
 def masked_softmax(scores, allowed):
     """Softmax over the last axis of scores, with 0 where allowed is False."""
     return F.softmax(scores.masked_fill(~allowed, float("-inf")), dim=-1)
@@ -42,6 +49,7 @@ READERS = {
     "Head": head_weights,
     "MultiHeadAttention": multi_head_weights,
     "CausalSelfAttention": causal_self_attention_weights,
+    "ModernAttention": modern_attention_weights,  # found before the class that it derives from
 }
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 import torch.nn as nn
 
+from gptlib import modern
 from gptlib.instruments import checkpoint
 from gptlib.instruments.experiments import read_data
 from gptlib.instruments.progress import watch
@@ -41,23 +42,8 @@ class WarmupThenLinear(TrainConfig):
         return muon_and_adamw(model, self.learning_rate)
 
 
-class Together:
-    """Several optimizers that look like one: they step together, their groups and states are numbered through."""
-
-    def __init__(self, *optimizers):
-        self.optimizers = optimizers
-
-    @property
-    def param_groups(self):
-        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
-
-    def zero_grad(self, set_to_none=True):
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=set_to_none)
-
-    def step(self):
-        for optimizer in self.optimizers:
-            optimizer.step()
+class Together(modern.Together):
+    """Several optimizers that look like one, also when they are saved: their states are numbered through."""
 
     def state_dict(self):
         state, groups, first = {}, [], 0
@@ -75,6 +61,7 @@ class Together:
             state = {n - first: v for n, v in stored["state"].items() if first <= n < first + count}
             optimizer.load_state_dict({"state": state, "param_groups": groups})
             first += count
+        super().__init__(*self.optimizers)  # loading gave each of them new groups
 
 
 def muon_and_adamw(model, learning_rate):

@@ -1,6 +1,6 @@
 """Every experiment of the series: a name, a question, and variants that swap a part from outside."""
 
-from gptlib.instruments.catalogue import attention, practice, transformer
+from gptlib.instruments.catalogue import attention, modern, practice, speedrun, transformer
 
 EXPERIMENTS = {
     experiment.name: experiment
@@ -21,5 +21,7 @@ EXPERIMENTS = {
         practice.VOCABULARY,
         practice.TIED,
         practice.BATCH,
+        modern.PARTS,
+        speedrun.SPEEDRUN,
     )
 }

@@ -29,18 +29,31 @@ def head_twin(head, x, temperature, masked):
     return (weights @ v)[:, 0], weights
 
 
-def causal_self_attention_twin(attention, x, temperature, masked):
-    """(output (B, T, C), weights (B, H, T, T)) of a CausalSelfAttention for its input x (B, T, C)."""
-    B, T, C = x.shape
-    qkv = attention.qkv(x).view(B, T, 3, -1, attention.head_size)
-    q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, T, D)
-    every = torch.ones(T, T, dtype=torch.bool, device=x.device)
+def all_heads_twin(attention, q, k, v, temperature, masked):
+    """(output (B, T, C), weights (B, H, T, T)) of an attention layer for its q, k, v, each (B, H, T, D)."""
+    T = q.shape[2]
+    every = torch.ones(T, T, dtype=torch.bool, device=q.device)
     weights = weights_of(q, k, every.tril() if masked else every, temperature)
-    return attention.proj((weights @ v).transpose(1, 2).reshape(B, T, C)), weights
+    return attention.proj((weights @ v).transpose(1, 2).flatten(2)), weights
+
+
+def causal_self_attention_twin(attention, x, temperature, masked):
+    """What a CausalSelfAttention makes of its input x (B, T, C)."""
+    qkv = attention.qkv(x).unflatten(-1, (3, -1, attention.head_size))  # (B, T, 3, H, D)
+    return all_heads_twin(attention, *qkv.permute(2, 0, 3, 1, 4), temperature, masked)
+
+
+def modern_attention_twin(attention, x, temperature, masked):
+    """The same of a ModernAttention, whose queries and keys are normed and turned."""
+    return all_heads_twin(attention, *attention.heads(x), temperature, masked)
 
 
 # by name, as in look.READERS; a MultiHeadAttention keeps its own forward, its heads get their twins
-TWINS = {"Head": head_twin, "CausalSelfAttention": causal_self_attention_twin}
+TWINS = {
+    "Head": head_twin,
+    "CausalSelfAttention": causal_self_attention_twin,
+    "ModernAttention": modern_attention_twin,
+}
 
 
 def twin_of(module):

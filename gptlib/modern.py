@@ -1,0 +1,249 @@
+"""What has changed since 2017: norm, positions, activation, start, optimizer, schedule, and writing with a memory."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from gptlib import doors
+from gptlib.attention import CausalSelfAttention
+from gptlib.layers import FeedForward
+from gptlib.model import GPT
+from gptlib.sample import generate
+from gptlib.train import TrainConfig
+
+
+class RMSNorm(nn.Module):
+    """Brings the channels of each position to mean square 1, then scales each channel: no mean, no shift.
+
+    x (…, C) -> (…, C), C = n_embd. The same parameters as nn.RMSNorm. Source: Zhang and Sennrich 2019.
+    """
+
+    def __init__(self, n_embd, eps=1e-5):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(n_embd))
+
+    def forward(self, x):
+        return self.weight * x * torch.rsqrt((x * x).mean(dim=-1, keepdim=True) + self.eps)
+
+
+class RoPE(nn.Module):
+    """Turns each pair of channels by an angle that grows with the position, so that q·k sees distances only.
+
+    x (…, T, D), D = head_size, even -> the same shape; start: the position of the first. Channels 2i and 2i + 1 are
+    one complex number, which position t multiplies by exp(i t frequency). Source: Su et al. 2021, section 3.2.
+    """
+
+    def __init__(self, head_size, base=10_000.0):
+        super().__init__()
+        doors.even(head_size=head_size)
+        frequency = base ** (-torch.arange(0, head_size, 2) / head_size)  # from 1 down to 1/base
+        self.register_buffer("frequency", frequency, persistent=False)
+
+    def forward(self, x, start=0):
+        positions = torch.arange(start, start + x.shape[-2], device=x.device)[:, None]
+        angles = positions * self.frequency  # (T, D/2)
+        pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))  # (…, T, D/2)
+        turned = pairs * torch.polar(torch.ones_like(angles), angles)
+        return torch.view_as_real(turned).flatten(-2).type_as(x)  # x may have 16 bits
+
+
+class ModernAttention(CausalSelfAttention):
+    """Attention whose queries and keys are normed, so that no score can explode, and turned by their position.
+
+    x (B, T, C) -> (B, T, C). q and k share a norm: of its scales only products count. Source: Henry et al. 2020.
+    """
+
+    def __init__(self, n_embd, n_head):
+        super().__init__(n_embd, n_head)
+        self.norm, self.rope = RMSNorm(self.head_size), RoPE(self.head_size)
+
+    def heads(self, x, start=0):
+        qkv = self.qkv(x).unflatten(-1, (3, -1, self.head_size))  # (B, T, 3, H, D)
+        qkv = qkv.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
+        q, k = self.rope(self.norm(qkv[:2]), start)
+        return q, k, qkv[2]
+
+    def forward(self, x):
+        out = F.scaled_dot_product_attention(*self.heads(x), is_causal=True)
+        return self.proj(out.transpose(1, 2).flatten(2))
+
+
+class SquaredFeedForward(FeedForward):
+    """FeedForward with its ReLU squared: what is weak gets weaker, what is strong stronger (So et al. 2021)."""
+
+    def forward(self, x):
+        signal = F.relu(self.expand(x))
+        return self.proj(signal * signal)
+
+
+def zero_projections(model):
+    """Starts at zero every matrix that writes into the stream, and the head: each block begins as the identity."""
+    for name, weight in model.named_parameters():
+        if name.endswith(("proj.weight", "lm_head.weight")):
+            nn.init.zeros_(weight)
+    return model
+
+
+def without_biases(model):
+    """Takes the bias out of every linear layer; the matrices and norms around it do its work."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            module.bias = None
+    return model
+
+
+class ModernGPT(GPT):
+    """A GPT of the same sizes with today's parts, and no table of positions."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        C, H = config.n_embd, config.n_head
+        for block in self.body[1:-1]:
+            block.ln1, block.attention = RMSNorm(C), ModernAttention(C, H)
+            block.ln2, block.ffwd = RMSNorm(C), SquaredFeedForward(C)
+            for matrix in (block.attention.qkv.weight, block.ffwd.expand.weight):
+                nn.init.normal_(matrix, std=0.02 * math.sqrt(768 / C))
+        self.body[-1] = RMSNorm(C)
+        del self.position_embedding_table
+        without_biases(zero_projections(self))
+
+    def forward(self, tokens):
+        doors.token_shape(tokens, self.block_size)
+        return self.lm_head(self.body(self.token_embedding_table(tokens)))
+
+
+def orthogonalize(G, steps=5):
+    """The matrix that turns as G does and stretches every direction about equally: its singular values are near 1.
+
+    G (…, R, C) -> the same shape. A singular value s of X becomes s·p(s²) in p(A) X, A = X Xᵀ. The small A goes through
+    all steps, X is multiplied once. Source: Jordan et al. 2024, "Muon", for the three numbers.
+    """
+    tall = G.shape[-2] > G.shape[-1]
+    X = G.mT if tall else G
+    X = X / (X.norm(dim=(-2, -1), keepdim=True) + 1e-7)  # no singular value above 1
+    A = X @ X.mT
+    Q = identity = torch.eye(A.shape[-1], device=A.device)
+    for _ in range(steps):
+        P = 3.4445 * identity - 4.7750 * A + 2.0315 * A @ A
+        Q, A = P @ Q, P @ A @ P
+    return (Q @ X).mT if tall else Q @ X
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum for matrices, and every step is made orthogonal: no direction is left out, none dominates.
+
+    A step is as large as AdamW's, about 0.2 a weight. Source: Jordan et al. 2024; size and decay: Liu et al. 2025.
+    """
+
+    def __init__(self, matrices, lr, momentum=0.95, weight_decay=0.1):
+        shapes = {}  # matrices of one shape take their steps as one batch
+        for matrix in matrices:
+            shapes.setdefault(matrix.shape, []).append(matrix)
+        groups = [{"params": same} for same in shapes.values()]
+        super().__init__(groups, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            matrices, lr = group["params"], group["lr"]
+            gradient = torch.stack([matrix.grad for matrix in matrices])  # (N, R, C)
+            average = self.state[matrices[0]].setdefault("average", torch.zeros_like(gradient))
+            average.lerp_(gradient, 1 - group["momentum"])
+            direction = orthogonalize(gradient.lerp(average, group["momentum"]))
+            size = 0.2 * math.sqrt(max(matrices[0].shape))
+            torch._foreach_mul_(matrices, 1 - lr * group["weight_decay"])
+            torch._foreach_add_(matrices, direction.unbind(), alpha=-lr * size)
+
+
+class Together:
+    """Several optimizers that look like one."""
+
+    def __init__(self, *optimizers):
+        self.optimizers = optimizers
+        self.param_groups = [group for one in optimizers for group in one.param_groups]
+
+    def zero_grad(self, set_to_none=True):
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none)
+
+    def step(self):
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+
+@dataclass(frozen=True)
+class ModernConfig(TrainConfig):
+    """Muon for the matrices of the body, AdamW for the rest; a rate that climbs for a moment, then falls to zero."""
+
+    learning_rate: float = 8e-3
+    warmup: int = 10
+
+    def lr_at(self, step):
+        return self.learning_rate * min((step + 1) / self.warmup, 1 - step / self.steps)
+
+    def optimizer(self, model):
+        matrices = [weight for weight in model.body.parameters() if weight.dim() == 2]
+        rest = [weight for weight in model.parameters() if weight not in set(matrices)]
+        adamw = torch.optim.AdamW(rest, self.learning_rate, (0.9, 0.99), fused=True)
+        return Together(Muon(matrices, self.learning_rate), adamw)
+
+
+class Remembering:
+    """A GPT that keeps the keys and values of what it has read, so that only new tokens go through it.
+
+    tokens (B, T) -> the last logits (B, 1, V). Of one more than last time the last is read, else all are.
+    """
+
+    def __init__(self, gpt, B):
+        self.gpt, self.vocab_size, self.read = gpt, gpt.vocab_size, 0
+        sizes, self.places = gpt.config, gpt.block_size
+        shape = (2, B, sizes.n_head, self.places, sizes.n_embd // sizes.n_head)
+        self.memory = [gpt.lm_head.weight.new_empty(shape) for _ in range(sizes.n_layer)]
+
+    def __call__(self, tokens):
+        if tokens.shape[1] != self.read + 1:
+            self.read = 0
+        x = self.gpt.token_embedding_table(tokens[:, self.read :])
+        if hasattr(self.gpt, "position_embedding_table"):
+            x = x + self.gpt.position_embedding_table.weight[self.read : tokens.shape[1]]
+        for block, memory in zip(self.gpt.body[1:-1], self.memory):
+            x = x + self.attend(block.attention, block.ln1(x), memory)
+            x = x + block.ffwd(block.ln2(x))
+        self.read = tokens.shape[1]
+        return self.gpt.lm_head(self.gpt.body[-1](x[:, -1:]))
+
+    def heads(self, attention, x):
+        if hasattr(attention, "heads"):
+            return attention.heads(x, self.read)
+        qkv = attention.qkv(x).unflatten(-1, (3, -1, attention.head_size))
+        return qkv.permute(2, 0, 3, 1, 4)
+
+    def attend(self, attention, x, memory):
+        q, k, v = self.heads(attention, x)  # (B, H, n, D), n new tokens
+        place, n = self.read % self.places, x.shape[1]  # past the last place, over the oldest
+        memory[0, :, :, place : place + n], memory[1, :, :, place : place + n] = k, v
+        keys, values = memory[:, :, :, : self.read + n]
+        out = F.scaled_dot_product_attention(q, keys, values, is_causal=n > 1)
+        return attention.proj(out.transpose(1, 2).flatten(2))
+
+
+def generate_cached(model, tokens, max_new_tokens, **sampling):
+    """What generate returns, token for token, but each new token alone is read, as long as all fit in block_size.
+
+    Beyond block_size the window moves, and every token in it gets another position: all are read again, no gain.
+    """
+    remembering = Remembering(model, len(tokens))
+    remembering.block_size = model.block_size  # so that generate shows it no more
+    return generate(remembering, tokens, max_new_tokens, **sampling)
+
+
+def generate_rolling(model, tokens, max_new_tokens, **sampling):
+    """Continues tokens as far as you like, each read once; beyond block_size not what generate returns."""
+    doors.no_position_table(model)
+    before, shown = tokens[:, : -model.block_size], tokens[:, -model.block_size :]
+    written = generate(Remembering(model, len(tokens)), shown, max_new_tokens, **sampling)
+    return torch.cat([before, written], dim=1)

@@ -1,0 +1,93 @@
+"""How much faster a model writes that remembers what it has read.
+
+Batch 1, 6 layers of 384 channels, 6 heads, block 256, random weights, torch's norms: plain generate, generate_cached
+with a copy that is laid out for single tokens, and Hugging Face's generate, all with the same weights. Wanted: at least
+6 times plain over the first 256 characters, at least 10 times for the token at T = 256, and not slower than Hugging
+Face. All take turns in one run, first with one thread, then with all; the middle of the rounds counts, and each side's
+better number of threads.
+"""
+
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import torch
+
+from gptlib.instruments.fast import laid_out_for_one
+from gptlib.instruments.hugging_face import as_hugging_face
+from gptlib.instruments.recipes import with_fast_norms
+from gptlib.model import GPT, GPTConfig
+from gptlib.modern import Remembering, generate_cached
+from gptlib.sample import generate
+
+ROUNDS = 3
+T = 256
+
+
+def seconds(function):
+    """How long one call takes."""
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def ways(gpt):
+    """{what: function without arguments} of everything that is compared."""
+    theirs = as_hugging_face(gpt)
+    start, whole = torch.zeros(1, 1, dtype=torch.long), torch.randint(gpt.vocab_size, (1, T))
+    writer = laid_out_for_one(gpt)
+    remembering = Remembering(writer, 1)
+    remembering(whole[:, :-1])
+    options = {"max_new_tokens": T - 1, "min_new_tokens": T - 1, "do_sample": True, "top_k": 0}
+
+    def last_token():
+        remembering.read = T - 1
+        remembering(whole)
+
+    return {
+        "plain": lambda: generate(gpt, start, T - 1),
+        "cached": lambda: generate_cached(writer, start, T - 1),
+        "Hugging Face": lambda: theirs.generate(start, pad_token_id=0, **options),
+        "plain, T = 256": lambda: [gpt(whole) for _ in range(3)],
+        "cached, T = 256": lambda: [last_token() for _ in range(3)],
+    }
+
+
+@torch.no_grad()
+def measure():
+    """{what: seconds}, each with its better number of threads."""
+    torch.manual_seed(0)
+    gpt = GPT(GPTConfig(block_size=T, n_embd=384, n_head=6, n_layer=6)).eval()
+    compared = ways(with_fast_norms(gpt))
+    best = {}
+    for threads in sorted({1, os.cpu_count() or 1}):
+        torch.set_num_threads(threads)
+        rounds = [
+            {what: seconds(function) for what, function in compared.items()} for _ in range(ROUNDS)
+        ]
+        for what in compared:
+            found = statistics.median(one[what] for one in rounds)
+            print(f"{what:16s} {threads} thread(s) {1000 * found:8.0f} ms")
+            best[what] = min(found, best.get(what, found))
+    return best
+
+
+def main():
+    """Measure, print the ratios, and say whether all are reached."""
+    best = measure()
+    wanted = [
+        ("plain / cached, 256 characters", best["plain"] / best["cached"], 6),
+        ("plain / cached, T = 256", best["plain, T = 256"] / best["cached, T = 256"], 10),
+        ("Hugging Face / cached", best["Hugging Face"] / best["cached"], 1),
+    ]
+    for name, ratio, least in wanted:
+        print(f"{name:32s} {ratio:5.2f}, wanted {least}")
+    sys.exit(0 if all(ratio >= least for _, ratio, least in wanted) else "too slow")
+
+
+if __name__ == "__main__":
+    main()

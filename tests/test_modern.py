@@ -1,0 +1,428 @@
+"""The modern parts against torch, complex numbers, singular values, and the plain twin of everything that is fast."""
+
+import cmath
+import copy
+import math
+
+import pytest
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
+
+from gptlib import modern
+from gptlib.instruments import growth, look, scaled_up
+from gptlib.instruments.catalogue import modern as catalogue
+from gptlib.instruments.catalogue import speedrun
+from gptlib.instruments.fast import FastRMSNorm, laid_out_for_one, with_fast_norms
+from gptlib.layers import Block
+from gptlib.model import GPT, GPTConfig
+from gptlib.modern import (
+    ModernAttention,
+    ModernConfig,
+    ModernGPT,
+    Muon,
+    RMSNorm,
+    RoPE,
+    SquaredFeedForward,
+    generate_cached,
+    generate_rolling,
+    orthogonalize,
+    without_biases,
+    zero_projections,
+)
+from gptlib.sample import generate
+from gptlib.train import full_loss, next_token_loss, train
+
+TINY = GPTConfig(vocab_size=11, block_size=8, n_embd=16, n_head=2, n_layer=2)
+
+
+def shaken(model, seed=0):
+    """model in eval mode with random numbers in all parameters, so that nothing is zero."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.4)
+    return model.eval()
+
+
+# ---- the parts
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 3), st.integers(1, 5), st.integers(1, 9), st.floats(0.01, 100))
+def test_rms_norm_is_torchs_forward_and_backward(B, T, C, scale):
+    torch.manual_seed(0)
+    ours, theirs = RMSNorm(C), nn.RMSNorm(C, eps=1e-5)
+    ours.weight.data.normal_()
+    theirs.load_state_dict(ours.state_dict())
+    x, found = scale * torch.randn(B, T, C), []
+    for layer in (ours, theirs):
+        here = x.clone().requires_grad_()
+        out = layer(here)
+        (out * torch.linspace(-1, 1, C)).sum().backward()
+        found.append((out, here.grad, layer.weight.grad))
+    for mine, other in zip(*found):
+        assert torch.allclose(mine, other, atol=1e-4, rtol=1e-4)
+
+
+def test_rope_multiplies_each_pair_by_a_power_of_i_worked_out_by_hand():
+    x = torch.randn(1, 5, 4)
+    turned = RoPE(4)(x, start=3)
+    for t in range(5):
+        for pair, frequency in ((0, 1.0), (1, 0.01)):
+            a, b = x[0, t, 2 * pair : 2 * pair + 2].tolist()
+            expected = complex(a, b) * cmath.exp(1j * (t + 3) * frequency)
+            found = complex(*turned[0, t, 2 * pair : 2 * pair + 2].tolist())
+            assert abs(found - expected) < 1e-5
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 500), st.integers(0, 30), st.integers(1, 6))
+def test_with_rope_a_score_depends_on_the_distance_alone(start, distance, half):
+    torch.manual_seed(0)
+    rope, q, k = RoPE(2 * half), torch.randn(1, 2 * half), torch.randn(1, 2 * half)
+    here = (rope(q, start + distance) * rope(k, start)).sum()
+    at_zero = (rope(q, distance) * k).sum()
+    assert torch.allclose(here, at_zero, atol=2e-3)
+    assert torch.allclose(rope(q, start).norm(), q.norm(), rtol=1e-4)
+
+
+def test_modern_attention_is_what_its_formula_says_position_by_position():
+    attention = shaken(ModernAttention(8, 2))
+    x = torch.randn(1, 5, 8)
+    q, k, v = attention.qkv(x)[0].view(5, 3, 2, 4).unbind(1)  # (T, H, D)
+    out = torch.zeros(5, 2, 4)
+    for h in range(2):
+        for t in range(5):
+            queries = attention.rope(attention.norm(q[t : t + 1, h]), t)
+            keys = attention.rope(attention.norm(k[: t + 1, h]))
+            out[t, h] = F.softmax(queries @ keys.T / 2, dim=-1) @ v[: t + 1, h]
+    assert torch.allclose(attention(x)[0], attention.proj(out.flatten(1)), atol=1e-5)
+
+
+def test_its_attention_maps_can_be_read_from_outside_and_give_its_output():
+    model = shaken(ModernGPT(TINY))
+    maps = look.attention_maps(model, torch.randint(11, (2, 8)))
+    assert maps.shape == (2, 2, 2, 8, 8) and torch.allclose(maps.sum(-1), torch.ones(2, 2, 2, 8))
+    attention, x = model.body[1].attention, torch.randn(2, 8, 16)
+    mixed = look.reader_of(attention)(attention, x) @ attention.heads(x)[2]
+    assert torch.allclose(attention(x), attention.proj(mixed.transpose(1, 2).flatten(2)), atol=1e-5)
+
+
+def test_normed_queries_and_keys_bound_every_score_however_large_the_stream():
+    attention = ModernAttention(16, 2)
+    q, k, _ = attention.heads(1000 * torch.randn(2, 8, 16))
+    assert (q @ k.mT / math.sqrt(8)).abs().max() <= math.sqrt(8) + 1e-3
+
+
+def test_squared_feed_forward_squares_what_the_relu_lets_through():
+    layer, x = SquaredFeedForward(4), torch.randn(2, 3, 4)
+    inside = (x @ layer.expand.weight.T + layer.expand.bias).clamp(min=0) ** 2
+    assert torch.allclose(layer(x), inside @ layer.proj.weight.T + layer.proj.bias, atol=1e-6)
+
+
+def test_with_zero_projections_a_block_is_the_identity_and_the_model_knows_nothing():
+    model = zero_projections(GPT(TINY))
+    block, x = model.body[1], torch.randn(2, 8, 16)
+    assert isinstance(block, Block) and torch.equal(block(x), x)
+    tokens = torch.randint(11, (2, 8))
+    assert abs(next_token_loss(model(tokens), tokens).item() - math.log(11)) < 1e-6
+
+
+def test_no_linear_layer_keeps_a_bias():
+    kept = [name for name, _ in without_biases(GPT(TINY)).named_parameters() if "bias" in name]
+    assert kept == [name for name in kept if ".ln" in name or name == "body.3.bias"] and kept
+
+
+# ---- the model
+
+
+def test_a_modern_gpt_has_as_many_parameters_as_one_counts_by_hand():
+    V, C, L, D = 11, 16, 2, 8
+    by_hand = 2 * V * C + L * (12 * C * C + 2 * C + D) + C
+    assert sum(p.numel() for p in ModernGPT(TINY).parameters()) == by_hand
+
+
+def test_no_token_sees_the_future_in_a_modern_gpt():
+    look.assert_causal(shaken(ModernGPT(TINY)))
+
+
+def test_a_modern_gpt_knows_the_order_of_its_tokens_without_a_table():
+    model = shaken(ModernGPT(TINY))
+    one, other = model(torch.tensor([[1, 2, 3]])), model(torch.tensor([[2, 1, 3]]))
+    assert (one - other)[0, -1].abs().max() > 1e-2
+
+
+def test_too_long_a_text_gets_a_sentence_though_there_is_no_table():
+    with pytest.raises(ValueError, match="9 tokens came, and block_size is 8"):
+        ModernGPT(TINY)(torch.zeros(1, 9, dtype=torch.long))
+
+
+def test_heads_of_an_odd_size_get_a_sentence():
+    with pytest.raises(ValueError, match="head_size is 3; it must be even"):
+        RoPE(3)
+
+
+# ---- Muon
+
+
+def directions(rows, columns, seed=0):
+    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(16, 16), (64, 16), (16, 64), (1, 5), (5, 1)])
+def test_an_orthogonalized_matrix_keeps_its_singular_vectors_and_has_values_near_one(rows, columns):
+    U, _, Vh = torch.linalg.svd(directions(rows, columns), full_matrices=False)
+    S = torch.logspace(0, -2, min(rows, columns))  # the largest a hundred times the smallest
+    inside = (
+        U.mT @ orthogonalize(U * S @ Vh) @ Vh.mT
+    )  # diagonal if the singular vectors are the same
+    assert torch.allclose(inside, inside.diag().diag(), atol=1e-2)
+    assert inside.diag().min() > 0.6 and inside.diag().max() < 1.3
+
+
+def test_the_polynomial_on_the_small_matrix_is_the_one_on_the_whole():
+    G = directions(24, 8).double()
+    X = G / G.norm()
+    for _ in range(5):
+        A = X @ X.T
+        X = 3.4445 * X + (-4.7750 * A + 2.0315 * A @ A) @ X
+    assert torch.allclose(orthogonalize(G.float()), X.float(), atol=1e-4)
+
+
+def test_a_batch_of_matrices_is_orthogonalized_one_by_one():
+    G = torch.stack([directions(6, 4, seed) for seed in range(3)])
+    alone = torch.stack([orthogonalize(matrix) for matrix in G])
+    assert torch.allclose(orthogonalize(G), alone, atol=1e-4)
+    assert orthogonalize(torch.zeros(2, 3)).abs().max() == 0
+
+
+def test_muon_takes_torchs_steps():
+    twins = [[nn.Parameter(directions(*shape)) for shape in ((6, 4), (4, 6), (6, 4))] for _ in "12"]
+    ours = Muon(twins[0], 0.05)
+    theirs = torch.optim.Muon(twins[1], 0.05, adjust_lr_fn="match_rms_adamw")
+    before = [weight.detach().clone() for weight in twins[0]]
+    for step in range(3):
+        for weights in twins:
+            for number, weight in enumerate(weights):
+                weight.grad = directions(*weight.shape, seed=10 * step + number)
+        ours.step()
+        theirs.step()
+    for mine, other, start in zip(*twins, before):  # theirs counts in bfloat16, so to 2 per cent
+        assert (mine - other).norm() < 0.02 * (mine - start).norm()
+
+
+def test_the_optimizer_gives_every_weight_to_one_of_its_two_halves():
+    model = ModernGPT(TINY)
+    groups = ModernConfig().optimizer(model).param_groups
+    held = [id(weight) for group in groups for weight in group["params"]]
+    assert sorted(held) == sorted(id(weight) for weight in model.parameters())
+    matrices = {id(w) for group in groups if "momentum" in group for w in group["params"]}
+    assert matrices == {id(w) for w in model.body.parameters() if w.dim() == 2}
+
+
+def test_the_rate_climbs_and_falls_to_nearly_zero():
+    config = ModernConfig(steps=100, warmup=10, learning_rate=1.0)
+    rates = [config.lr_at(step) for step in range(100)]
+    assert rates[0] == 0.1 and max(rates) == rates[9] and math.isclose(rates[-1], 0.01)
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+
+
+def test_a_modern_gpt_learns_in_a_few_steps_what_repeats():
+    torch.manual_seed(0)
+    tokens = torch.arange(11).repeat(60)
+    model = ModernGPT(TINY)
+    config = ModernConfig(steps=120, batch_size=8, block_size=8, eval_every=120, eval_batches=1)
+    for _ in train(model, (tokens, tokens), config):
+        pass
+    assert full_loss(model, tokens, 8) < 0.1
+
+
+# ---- writing with a memory
+
+MODELS = {"GPT": shaken(GPT(TINY)), "ModernGPT": shaken(ModernGPT(TINY))}
+
+
+def drawn(way, model, T, n, B=1, **sampling):
+    tokens = torch.randint(11, (B, T), generator=torch.Generator().manual_seed(T))
+    return way(model, tokens, n, generator=torch.Generator().manual_seed(5), **sampling)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("sampling", [{}, {"temperature": 0.5}, {"top_k": 3, "temperature": 2.0}])
+@pytest.mark.parametrize(("T", "n"), [(1, 7), (3, 5), (1, 0), (8, 1), (3, 20), (12, 9)])
+def test_cached_sampling_is_generate_token_for_token(kind, sampling, T, n):
+    for B in (1, 3):
+        plain = drawn(generate, MODELS[kind], T, n, B, **sampling)
+        assert torch.equal(drawn(generate_cached, MODELS[kind], T, n, B, **sampling), plain)
+        assert plain.shape == (B, T + n)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_what_it_remembers_gives_the_logits_of_the_whole_text(kind):
+    model, tokens = MODELS[kind], torch.randint(11, (2, 8))
+    remembering = modern.Remembering(model, 2)
+    with torch.no_grad():
+        for T in range(3, 9):
+            assert torch.allclose(
+                remembering(tokens[:, :T]), model(tokens[:, :T])[:, -1:], atol=1e-4
+            )
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_copy_that_is_laid_out_for_single_tokens_has_the_same_values_and_writes_the_same(kind):
+    twin = laid_out_for_one(MODELS[kind])
+    for (name, mine), other in zip(twin.named_parameters(), MODELS[kind].parameters()):
+        assert torch.equal(mine, other), name
+    assert twin.lm_head.weight.stride() == (1, 11) != MODELS[kind].lm_head.weight.stride()
+    assert torch.equal(drawn(generate_cached, twin, 3, 20), drawn(generate, MODELS[kind], 3, 20))
+
+
+def test_up_to_block_size_each_token_is_read_once():
+    model, read = MODELS["ModernGPT"], []
+    hook = model.token_embedding_table.register_forward_pre_hook(
+        lambda _, tokens: read.append(tokens[0].shape[1])
+    )
+    drawn(generate_cached, model, 3, 8)
+    hook.remove()
+    assert read == [3, 1, 1, 1, 1, 1, 8, 8]  # then the window moves
+
+
+def test_the_rolling_memory_is_generate_up_to_block_size_and_another_function_beyond():
+    model = MODELS["ModernGPT"]
+    plain, rolling = drawn(generate, model, 2, 60), drawn(generate_rolling, model, 2, 60)
+    assert torch.equal(plain[:, :9], rolling[:, :9]) and not torch.equal(plain, rolling)
+    assert rolling.shape == plain.shape and drawn(generate_rolling, model, 12, 3).shape == (1, 15)
+
+
+def test_the_rolling_memory_of_one_layer_is_exact_as_nothing_is_heard_by_way_of_others():
+    model = shaken(ModernGPT(GPTConfig(11, 8, 16, 2, n_layer=1)))
+    assert torch.equal(drawn(generate, model, 2, 60), drawn(generate_rolling, model, 2, 60))
+
+
+def test_a_table_of_positions_cannot_roll():
+    with pytest.raises(ValueError, match="knows no later one; use generate_cached"):
+        drawn(generate_rolling, MODELS["GPT"], 1, 1)
+
+
+def test_the_fast_norm_is_the_taught_one_forward_and_backward():
+    plain = shaken(ModernGPT(TINY))
+    fast = with_fast_norms(copy.deepcopy(plain))
+    tokens = torch.randint(11, (3, 8))
+    for model in (plain, fast):
+        next_token_loss(model(tokens), tokens).backward()
+    assert sum(isinstance(module, FastRMSNorm) for module in fast.modules()) == 7
+    for (name, mine), other in zip(fast.named_parameters(), plain.parameters()):
+        assert torch.allclose(mine.grad, other.grad, atol=1e-5, rtol=1e-3), name
+
+
+# ---- what a step costs
+
+
+@pytest.mark.parametrize("sizes", [{}, {"n_embd": 64}, {"block_size": 16, "n_layer": 2}])
+def test_the_formula_for_parameters_is_what_the_model_has(sizes):
+    sizes = growth.BASE | sizes
+    model = GPT(GPTConfig(n_head=4, **sizes))
+    assert growth.parameters(**sizes) == sum(weight.numel() for weight in model.parameters())
+
+
+def test_the_formula_for_operations_is_what_torch_counts():
+    sizes = {"block_size": 32, "n_embd": 64, "n_layer": 2}
+    model, tokens = GPT(GPTConfig(n_head=4, **sizes)), torch.randint(65, (4, 32))
+    with FlopCounterMode(display=False) as counter:
+        next_token_loss(model(tokens), tokens).backward()
+    assert math.isclose(counter.get_total_flops(), growth.flops(**sizes, tokens=128), rel_tol=0.1)
+
+
+def test_what_the_forward_pass_keeps_grows_with_its_tokens():
+    model = GPT(GPTConfig(n_embd=32, n_layer=1))
+    once, twice = (growth.saved_bytes(model, torch.randint(65, (B, 64))) for B in (4, 8))
+    assert 1.9 < twice / once < 2.1 and once > 4 * 64 * 32 * 4 * 10
+
+
+# ---- the speedrun
+
+
+def test_the_recipe_is_nanogpts_but_for_names():
+    model = speedrun.nano_gpt()
+    assert sum(weight.numel() for weight in model.parameters()) == 804_096  # nanoGPT prints 0.80M
+    assert model.lm_head.weight is model.token_embedding_table.weight
+    assert not [name for name, _ in model.named_parameters() if name.endswith("bias")]
+    config = speedrun.NanoConfig()
+    rates = [config.lr_at(step) for step in (0, 49, 100, 1050, 2000)]
+    assert torch.allclose(
+        torch.tensor(rates), torch.tensor([9.9e-6, 4.95e-4, 1e-3, 5.5e-4, 1e-4]), rtol=0.01
+    )
+    matrices, rest = config.optimizer(model).param_groups
+    assert (matrices["weight_decay"], rest["weight_decay"]) == (0.1, 0) and rest["betas"] == (
+        0.9,
+        0.99,
+    )
+
+
+def test_a_long_gradient_is_cut_to_length_one_and_a_short_one_left():
+    for length, expected in ((50.0, 1.0), (0.5, 0.5)):
+        weight = nn.Parameter(torch.zeros(4))
+        weight.grad = torch.full((4,), length / 2)
+        catalogue.Clipped(torch.optim.SGD([weight], lr=1.0)).step()
+        assert math.isclose(weight.detach().norm().item(), expected, rel_tol=1e-4)
+
+
+def test_the_letter_before_is_added_and_the_first_has_none():
+    model = catalogue.with_previous_token(ModernGPT(TINY))
+    table = model.token_embedding_table
+    table.before.weight.data.normal_()
+    tokens = torch.tensor([[3, 5, 7]])
+    expected = table.table(tokens)[0, 1] + table.before.weight[3]
+    assert torch.allclose(table(tokens)[0, 1], expected)
+    assert torch.equal(table(tokens)[0, 0], table.table(tokens)[0, 0])
+
+
+def test_the_verdict_counts_only_those_that_reach_the_goal(monkeypatch):
+    columns = {
+        "full_loss": {speedrun.RECIPE: [1.9, 2.1], "good": [1.9, 2.0], "bad": [2.1, 2.1]},
+        "seconds": {speedrun.RECIPE: [100, 120], "good": [10, 12], "bad": [1, 1]},
+    }
+    monkeypatch.setattr(speedrun, "losses", lambda name, column="full_loss": columns[column])
+    assert speedrun.ratios() == {"good": 10.0}
+    assert "2.000 is reached by good in 1/10.0 of the seconds" in speedrun.verdict()
+
+
+def test_the_rest_of_the_speedrun_stays_within_the_recipes_size():
+    sizes = [
+        sum(weight.numel() for weight in variant.build().parameters())
+        for variant in speedrun.SPEEDRUN.variants.values()
+    ]
+    assert max(sizes) <= 810_000
+
+
+def test_growth_keeps_the_rows_of_other_machines(tmp_path, monkeypatch):
+    monkeypatch.setattr(growth, "RESULTS", tmp_path / "growth.csv")
+    for machine, value in (("here cpu", 1), ("there cuda", 2), ("here cpu", 3)):
+        growth.store([{"swept": "n_embd", "milliseconds": value, "machine": machine}])
+    assert [row["milliseconds"] for row in growth.rows("cpu")] == ["3"]
+    assert [row["milliseconds"] for row in growth.rows("cuda")] == ["2"]
+
+
+@pytest.mark.parametrize("side", scaled_up.SIDES)
+def test_each_side_of_the_race_on_a_card_also_runs_small_and_in_16_bits_on_a_cpu(side, monkeypatch):
+    monkeypatch.setattr(
+        scaled_up, "full_loss", lambda model, tokens, T: full_loss(model, tokens[:999], T)
+    )
+    sizes = GPTConfig(block_size=8, n_embd=16, n_head=2, n_layer=1)
+    rows = list(scaled_up.race(side, bf16=True, steps=3, sizes=sizes))
+    assert [row["step"] for row in rows] == [0, 3] and rows[1]["full_loss"] < rows[0]["full_loss"]
+
+
+def test_the_verdict_of_the_race_names_the_first_moment_at_the_goal_and_the_best():
+    rows = [
+        {"side": side, "full_loss": loss, "seconds": seconds}
+        for side, losses in zip(scaled_up.SIDES, ([2.0, 1.5], [1.48, 1.40]))
+        for loss, seconds in zip(losses, (10.0, 20.0))
+    ]
+    old, new = scaled_up.verdict(rows)
+    assert "does not reach 1.48; its best is 1.500" in old
+    assert "reaches 1.48 after 10 s; its best is 1.400" in new
