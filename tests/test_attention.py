@@ -160,6 +160,13 @@ def test_a_model_that_sees_the_future_is_caught(leak):
         look.assert_causal(LanguageModel(11, 6, 8, leak()))
 
 
+def test_a_model_whose_logits_never_move_proves_nothing():
+    model = LanguageModel(11, 6, 8, nn.Identity())
+    nn.init.zeros_(model.lm_head.weight)
+    with pytest.raises(AssertionError, match="nothing can be seen"):
+        look.assert_causal(model)
+
+
 def test_a_leak_too_small_to_move_the_logits_is_caught_by_the_gradient():
     class Whisper(nn.Module):
         def forward(self, x):

@@ -1,15 +1,9 @@
-"""The exercises of the notebooks: three each, unsolved they say so, and every folded solution passes its check.
-
-EXERCISES may name a folder of NN.txt files, cells divided by `%%% md` and `%%% code`, to try exercises that are not in
-a notebook yet.
-"""
+"""The exercises of the notebooks: three each, unsolved they say so, and every folded solution passes its check."""
 
 import ast
-import os
 import re
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 import pytest
 import torch
@@ -22,8 +16,6 @@ from gptlib.train import TrainConfig
 CHECKED = re.compile(r"^check\.(\w+)\(.*", re.M)
 SOLUTION = re.compile(r"<details><summary>Solution</summary>(.*?)</details>", re.S)
 BLOCK = re.compile(r"```python\n(.*?)```", re.S)
-# for exercises whose notebook is not there yet
-COMMON = "import math\nimport torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 # what stands in the notebook at that point and is not a definition
 GIVEN = {
     "06": "model = LanguageModel(65, 8, 32, CausalSelfAttention(32, 4))",
@@ -59,29 +51,12 @@ def exercises_of(number, cells):
     return found
 
 
-def cells_of_text(text):
-    pieces = re.split(r"^%%% (md|code)\n", text, flags=re.M)[1:]
-    kinds = {"md": "markdown", "code": "code"}
-    return [(kinds[kind], source.strip()) for kind, source in zip(pieces[::2], pieces[1::2])]
-
-
-def all_cells():
-    """{number: its cells} of every notebook, followed by what EXERCISES has for it."""
-    found = {
-        path.name[:2]: [
-            (cell.cell_type, authoring.code_of(cell)) for cell in authoring.read(path).cells
-        ]
-        for path in sorted(authoring.NOTEBOOKS.glob("*.ipynb"))
-    }
-    beside = os.environ.get("EXERCISES")
-    for path in sorted(Path(beside).glob("[0-9]*.txt")) if beside else ():
-        found[path.stem] = found.get(path.stem, []) + cells_of_text(
-            path.read_text(encoding="utf-8")
-        )
-    return found
-
-
-CELLS = all_cells()
+CELLS = {
+    path.name[:2]: [
+        (cell.cell_type, authoring.code_of(cell)) for cell in authoring.read(path).cells
+    ]
+    for path in sorted(authoring.NOTEBOOKS.glob("*.ipynb"))
+}
 EXERCISES = [e for number, cells in CELLS.items() for e in exercises_of(number, cells)]
 each_exercise = pytest.mark.parametrize(
     "exercise", EXERCISES, ids=lambda e: f"{e.notebook}-{e.name}"
@@ -100,8 +75,6 @@ def corpus():
 def namespace(number):
     """What a reader has at the exercises: imports and definitions of the notebook, a little data, a short training."""
     names, own = {"LECTURE_ALPHABET": LECTURE_ALPHABET}, {e.cell for e in EXERCISES}
-    if not list(authoring.NOTEBOOKS.glob(f"{number}_*.ipynb")):
-        exec(COMMON, names)
     for kind, source in CELLS[number]:
         if kind == "code" and source not in own:
             body = [node for node in ast.parse(source).body if isinstance(node, DEFINES)]
@@ -123,12 +96,13 @@ def in_notebooks(monkeypatch):
         yield
 
 
-def test_a_notebook_with_exercises_has_its_three_in_order():
+def test_every_lecture_has_its_three_exercises_in_order():
     found = {}
     for exercise in EXERCISES:
         found.setdefault(exercise.notebook, []).append(exercise.name)
-    for number, names in found.items():
-        assert names == list(checks.EXERCISES[number])
+    assert found == {number: list(named) for number, named in checks.EXERCISES.items()}
+    assert list(found) == [number for number in CELLS if number != "00"]
+    assert all(len(names) == 3 for names in found.values())
 
 
 @each_exercise
@@ -296,9 +270,7 @@ SLIPS = [
 
 @pytest.mark.parametrize(("name", "old", "new", "words"), SLIPS, ids=lambda part: part[:24])
 def test_a_slip_in_the_solution_is_named(name, old, new, words, in_notebooks, capsys):
-    exercise = next((e for e in EXERCISES if e.name == name), None)
-    if exercise is None:
-        pytest.skip(f"no notebook has the exercise {name} yet")
+    (exercise,) = [e for e in EXERCISES if e.name == name]
     names = namespace(exercise.notebook) | {"check": checks, "my_gain": 0.03}
     block = next(block for block in exercise.blocks if old in block)
     exec(compile(block.replace(old, new), "slip.py", "exec"), names)
@@ -318,9 +290,7 @@ def test_an_exercise_says_how_long_it_takes_and_folds_its_solution(exercise):
 
 
 def test_the_reader_of_exercises_finds_cell_check_and_solution():
-    text = (
-        "%%% md\n**1 (one minute).** Go.\n%%% code\nmy = ...\ncheck.chunks(my)\n%%% md\n<details>"
-    )
-    text += "<summary>Solution</summary>\n\n```python\nmy = 992\n```\n</details>\n"
-    (found,) = exercises_of("01", cells_of_text(text))
+    folded = "<details><summary>Solution</summary>\n\n```python\nmy = 992\n```\n</details>"
+    cells = [("markdown", "**1 (one minute).** Go."), ("code", "my = ...\ncheck.chunks(my)")]
+    (found,) = exercises_of("01", [*cells, ("markdown", folded)])
     assert (found.name, found.check, found.blocks) == ("chunks", "check.chunks(my)", ["my = 992\n"])

@@ -16,7 +16,7 @@ from gptlib import modern
 from gptlib.instruments import growth, look, scaled_up
 from gptlib.instruments.catalogue import modern as catalogue
 from gptlib.instruments.catalogue import speedrun
-from gptlib.instruments.fast import FastRMSNorm, laid_out_for_one, with_fast_norms
+from gptlib.instruments.fast import FastRMSNorm, LinearForOne, for_one_token, with_fast_norms
 from gptlib.layers import Block
 from gptlib.model import GPT, GPTConfig
 from gptlib.modern import (
@@ -273,12 +273,25 @@ def test_what_it_remembers_gives_the_logits_of_the_whole_text(kind):
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_the_copy_that_is_laid_out_for_single_tokens_has_the_same_values_and_writes_the_same(kind):
-    twin = laid_out_for_one(MODELS[kind])
-    for (name, mine), other in zip(twin.named_parameters(), MODELS[kind].parameters()):
-        assert torch.equal(mine, other), name
-    assert twin.lm_head.weight.stride() == (1, 11) != MODELS[kind].lm_head.weight.stride()
+def test_the_twin_for_single_tokens_shares_every_weight_and_writes_the_same(kind):
+    twin = for_one_token(MODELS[kind])
+    for (name, mine), other in zip(twin.named_parameters(), MODELS[kind].parameters(), strict=True):
+        assert mine is other, name
     assert torch.equal(drawn(generate_cached, twin, 3, 20), drawn(generate, MODELS[kind], 3, 20))
+    assert not any(isinstance(module, LinearForOne) for module in MODELS[kind].modules())
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("size", [(16, 24), (24, 16), (16, 13)])
+@pytest.mark.parametrize("shape", [(1, 1), (1,), (), (1, 2), (2, 1)])
+def test_the_linear_layer_for_single_tokens_is_torchs(shape, size, bias):
+    torch.manual_seed(0)
+    plain, fast = nn.Linear(*size, bias=bias).double(), LinearForOne(*size, bias=bias).double()
+    fast.load_state_dict(plain.state_dict())
+    x = torch.randn(*shape, size[0], dtype=torch.float64, requires_grad=True)
+    assert torch.allclose(fast(x), plain(x), rtol=0, atol=1e-12)
+    gradients = [torch.autograd.grad(layer(x).sin().sum(), x)[0] for layer in (fast, plain)]
+    assert torch.allclose(*gradients, rtol=0, atol=1e-12)
 
 
 def test_up_to_block_size_each_token_is_read_once():

@@ -214,3 +214,9 @@ def test_the_question_index_has_all_24_notes_each_linked_to_its_heading():
     rows = dict(re.findall(r"^\| (\d+) \| \[.*?\]\((\d\d)_", text, re.M))
     assert {int(note) for note in rows} == set(range(1, 25)) == set(NOTES)
     assert all(number == NOTES[int(note)] or note == "8" for note, number in rows.items())
+
+
+def test_the_table_for_the_letter_before_is_the_one_that_raced():
+    shown = authoring.definitions(NOTEBOOKS["12_from_2017_to_today.ipynb"])["PreviousToken"][1]
+    path = authoring.ROOT / "gptlib" / "instruments" / "catalogue" / "modern.py"
+    assert shown == authoring.built_names(path.read_text(encoding="utf-8"))["PreviousToken"]

@@ -152,3 +152,36 @@ def test_a_phone_scrolls_down_and_never_sideways(browser, page_path):
     page, _ = opened(browser, page_path, viewport={"width": 400, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") == 400
     page.context.close()
+
+
+EXPLORER = """
+from gptlib.instruments.shipped import snapshots
+from gptlib.instruments.widgets import AttentionExplorer
+from gptlib.tokenizer import CharTokenizer
+
+AttentionExplorer(None, CharTokenizer(), "wherefore art thou", steps=snapshots())
+"""
+
+
+def test_an_exported_explorer_hovers_locks_compares_and_steps_through_the_training(
+    browser, tmp_path
+):
+    (tmp_path / "notebooks").mkdir()
+    notebook = new_notebook(cells=[new_markdown_cell("# Looking"), stored(EXPLORER)])
+    authoring.write(notebook, tmp_path / "notebooks" / "looking.ipynb")
+    export(tmp_path / "site", tmp_path)
+    page, complaints = opened(browser, tmp_path / "site" / "looking.html")
+    explorer = page.locator(".gpt-explorer")
+    explorer.wait_for()
+    said = lambda: explorer.locator("[aria-live=polite]").inner_text()  # noqa: E731
+    explorer.locator("[data-t='4']").first.hover()
+    assert said().startswith("position 4 'e', layer 1 head 1")
+    explorer.locator(".gpt-explorer-thumbnail").nth(3).click()
+    formed = said()
+    assert "layer 1 head 4" in formed
+    explorer.get_by_label("training step").press("Home")
+    assert "layer 1 head 4" in said() and said() != formed
+    explorer.get_by_label("compare two heads").check()
+    assert said().count("listens to") == 2
+    assert explorer.get_by_label("prompt").is_disabled() and complaints == []
+    page.context.close()

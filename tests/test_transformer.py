@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptlib.instruments import look
+from gptlib.instruments.fast import with_fast_norms
 from gptlib.instruments.hugging_face import as_hugging_face
-from gptlib.instruments.recipes import with_fast_norms
 from gptlib.layers import Block, FeedForward, LayerNorm
 from gptlib.model import GPT, GPTConfig
 from gptlib.train import next_token_loss

@@ -199,6 +199,17 @@ def missing_runs(experiment, seeds, steps, text):
     return wanted
 
 
+def write_rows(path, rows, columns=None):
+    """Write rows, dicts of columns (the first row's by default), as a CSV at path, in one piece."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    with beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns or list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    beside.replace(path)
+
+
 def store(experiment, new):
     """Add a row to the experiment's CSV, in the order of variants and seeds, in one piece."""
     order = list(experiment.variants)
@@ -210,14 +221,7 @@ def store(experiment, new):
             int(row["seed"]),
         )
     )
-    path = path_of(experiment.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [*COLUMNS, *experiment.measures], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    beside.replace(path)
+    write_rows(path_of(experiment.name), rows, [*COLUMNS, *experiment.measures])
 
 
 def best_threads(experiment, variant, device="cpu", text=CORPUS):

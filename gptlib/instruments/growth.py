@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from gptlib.instruments.experiments import write_rows
 from gptlib.model import GPT, GPTConfig
 from gptlib.train import next_token_loss
 
@@ -146,12 +147,7 @@ def rows(device="cpu"):
 def store(new):
     """Put new rows in place of those of the same machine."""
     old = [row for row in rows("") if row["machine"] != new[0]["machine"]]
-    beside = RESULTS.with_name(RESULTS.name + ".part")
-    with beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(new[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(old + new)
-    beside.replace(RESULTS)
+    write_rows(RESULTS, old + new, list(new[0]))
 
 
 def main(arguments=None):

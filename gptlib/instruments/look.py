@@ -131,6 +131,10 @@ def assert_change_moves_nothing_earlier(model, tokens):
     places = torch.arange(T, device=tokens.device)
     changed[places, places] = (changed[places, places] + 1) % model.vocab_size
     moved = (model(changed) - model(tokens)).abs().amax(dim=-1)  # (T, T): changed at, seen at
+    if not moved.any():
+        raise AssertionError(
+            "nothing can be seen: whatever the tokens, the logits are the same; give matrices of zeros some numbers"
+        )
     leaks = moved.tril(-1) > 1e-5 * (1 + moved.max())
     if leaks.any():
         changed_at, seen_at = leaks.nonzero()[0].tolist()

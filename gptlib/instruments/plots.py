@@ -1,6 +1,7 @@
 """Data in, figure out. The same colours for the same things in the whole series; readable without colour vision."""
 
 import io
+import statistics
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -315,9 +316,12 @@ def compare(
         values = [value for value in groups[name] if np.isfinite(value)]
         axes.plot(values, [row] * len(values), "o", color=COLOURS["val"], alpha=0.45, markersize=5)
         if len(values) == len(groups[name]) and values:
-            axes.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color="#222222", linewidth=2)
+            centre = statistics.fmean(
+                values
+            )  # as in the tables: np.mean may round its last digit the other way
+            axes.plot([centre] * 2, [row - 0.3, row + 0.3], color="#222222", linewidth=2)
             axes.annotate(
-                f"{np.mean(values):.3f}",
+                f"{centre:.3f}",
                 (1.01, row),
                 xycoords=("axes fraction", "data"),
                 va="center",
@@ -347,33 +351,3 @@ def ladder(groups, reported=None, elsewhere=None):
     title = "the loss ladder: points are seeds, bars their means, squares what others report"
     title += "\ndiamonds: ours on the lecture's own text, one seed" if elsewhere else ""
     return compare(groups, title, reported=reported, elsewhere=elsewhere)
-
-
-def attention_picture(longest=24, size=(7.4, 6.6)):
-    """A picture for one attention map of at most longest characters; its data is (weights (T, T), text of T)."""
-    picture = Picture(f"attention weights of up to {longest} characters", *size)
-    axes = picture.add_subplot()
-    image = axes.imshow(np.zeros((longest, longest)), cmap="Blues", vmin=0, vmax=1)
-    axes.set(xticks=[], yticks=[], xlabel="is heard", ylabel="listens")
-    axes.yaxis.labelpad = axes.xaxis.labelpad = 22
-    axes.spines[:].set_color("#bbbbbb")
-    rows = [axes.text(-0.9, t, "", ha="center", va="center", clip_on=False) for t in range(longest)]
-    columns = [
-        axes.text(t, longest + 0.1, "", ha="center", va="center", clip_on=False)
-        for t in range(longest)
-    ]
-
-    def draw_data(new):
-        weights, text = new
-        T = len(text)
-        whole = np.zeros((longest, longest))
-        whole[:T, :T] = weights
-        image.set_data(whole)
-        labels = visible(text) + [""] * (longest - T)
-        for t, label in enumerate(labels):
-            rows[t].set_text(label)
-            columns[t].set_text(label)
-
-    picture.moving = [image, *rows, *columns]
-    picture.draw_data = draw_data
-    return picture

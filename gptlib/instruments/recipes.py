@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-import torch.nn as nn
 
 from gptlib import modern
 from gptlib.instruments import checkpoint
-from gptlib.instruments.experiments import read_data
+from gptlib.instruments.experiments import read_data, write_rows
+from gptlib.instruments.fast import with_fast_norms
 from gptlib.instruments.progress import watch
 from gptlib.model import GPT, GPTConfig
 from gptlib.tokenizer import LECTURE_ALPHABET
@@ -30,13 +30,10 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 @dataclass(frozen=True)
-class WarmupThenLinear(TrainConfig):
-    """A learning rate that rises over the first steps and then falls in a straight line to zero."""
+class WarmupThenLinear(modern.ModernConfig):
+    """The schedule of notebook 12 with a longer warm-up, and torch's Muon, whose state can be saved."""
 
     warmup: int = 100
-
-    def lr_at(self, step):
-        return self.learning_rate * min((step + 1) / self.warmup, 1 - step / self.steps)
 
     def optimizer(self, model):
         return muon_and_adamw(model, self.learning_rate)
@@ -64,12 +61,17 @@ class Together(modern.Together):
         super().__init__(*self.optimizers)  # loading gave each of them new groups
 
 
+def matrices_and_rest(model):
+    """(the matrices of model's body, for Muon; all other weights that learn, for AdamW)."""
+    matrices = [weight for weight in model.body.parameters() if weight.dim() == 2]
+    rest = [weight for weight in model.parameters() if weight not in set(matrices)]
+    return matrices, [weight for weight in rest if weight.requires_grad]
+
+
 def muon_and_adamw(model, learning_rate):
     """Muon for the matrices of the body, AdamW for all else; Muon's steps are scaled to AdamW's size, so that one
     learning rate serves both."""
-    matrices = [weight for weight in model.body.parameters() if weight.dim() == 2]
-    known = {id(weight) for weight in matrices}
-    others = [weight for weight in model.parameters() if id(weight) not in known]
+    matrices, others = matrices_and_rest(model)
     muon = torch.optim.Muon(matrices, learning_rate, 0.1, adjust_lr_fn="match_rms_adamw")
     adamw = torch.optim.AdamW(others, learning_rate, (0.9, 0.99), weight_decay=0.0, fused=True)
     return Together(muon, adamw)
@@ -134,17 +136,6 @@ RECIPES = {
 }
 
 
-def with_fast_norms(model):
-    """The same model with torch's own LayerNorm in place of ours: the same function and names, fewer calls."""
-    for module in list(model.modules()):
-        for name, child in list(module.named_children()):
-            if type(child).__name__ == "LayerNorm" and not isinstance(child, nn.LayerNorm):
-                twin = nn.LayerNorm(len(child.weight), eps=child.eps)
-                twin.load_state_dict(child.state_dict())
-                setattr(module, name, twin)
-    return model
-
-
 def start_from(model, std):
     """Give model's matrices random numbers of size std, whatever its width; otherwise they are GPT's."""
     with torch.no_grad():
@@ -202,19 +193,9 @@ def make(name, device="cpu", steps=None):
             "torch": torch.__version__,
         }
         rows = [old for old in rows if int(old["step"]) < step] + [row]
-        write_log(log, rows)
+        write_rows(log, rows)
         if step == recipe.until:
             return
-
-
-def write_log(path, rows):
-    """Write rows as CSV in one piece."""
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    beside.replace(path)
 
 
 if __name__ == "__main__":

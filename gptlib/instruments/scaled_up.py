@@ -7,7 +7,6 @@ those of the step loop, compiling included, evaluation not. Written to data/resu
 """
 
 import argparse
-import csv
 import time
 from contextlib import nullcontext
 from dataclasses import replace
@@ -16,7 +15,7 @@ from pathlib import Path
 import torch
 import torch.nn as nn
 
-from gptlib.instruments.experiments import CORPUS, read_data
+from gptlib.instruments.experiments import CORPUS, read_data, write_rows
 from gptlib.model import GPT, GPTConfig
 from gptlib.modern import ModernConfig, ModernGPT
 from gptlib.train import TrainConfig, full_loss, train
@@ -87,10 +86,7 @@ def main(arguments=None):
         for row in race(side, chosen.device, chosen.bf16, chosen.compile, chosen.steps):
             print(row, flush=True)
             rows.append(row)
-    with RESULTS.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+            write_rows(RESULTS, rows)  # at once: the machine may be taken away
     print("\n".join(verdict(rows)))
 
 

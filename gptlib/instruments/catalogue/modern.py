@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from gptlib.instruments.catalogue.practice import tied
 from gptlib.instruments.experiments import Experiment, Variant
 from gptlib.instruments.fast import with_fast_norms
-from gptlib.instruments.recipes import start_from
+from gptlib.instruments.recipes import matrices_and_rest, start_from
 from gptlib.layers import FeedForward
 from gptlib.model import GPT, GPTConfig
 from gptlib.modern import (
@@ -181,9 +181,7 @@ class ModernNanoConfig(NanoConfig):
     def optimizer(self, model):
         if not self.muon:
             return super().optimizer(model)
-        matrices = [weight for weight in model.body.parameters() if weight.dim() == 2]
-        rest = [weight for weight in model.parameters() if weight not in set(matrices)]
-        rest = [weight for weight in rest if weight.requires_grad]
+        matrices, rest = matrices_and_rest(model)
         return Clipped(
             Together(Muon(matrices, self.learning_rate), decayed(rest, self.learning_rate))
         )

@@ -11,6 +11,7 @@ from traitlets import Bool, Bytes, Dict, Float, Int, List, Unicode, observe, val
 from gptlib.instruments.explorer import packing, still
 from gptlib.instruments.explorer.compute import attention_and_chances
 from gptlib.instruments.explorer.tokens import as_batch, ids_and_labels, label
+from gptlib.instruments.widgets import WIDGET_VIEW
 
 HERE = Path(__file__).parent
 SCRIPTS = (
@@ -24,7 +25,6 @@ SCRIPTS = (
     "events.js",
     "explorer.js",
 )
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 EAGER = 2_000_000  # bytes of weights up to which all training steps travel at once, so that the slider needs no Python
 MOST = 8_000_000  # bytes of weights that a browser still draws without waiting
 
