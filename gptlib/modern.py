@@ -207,7 +207,8 @@ class Remembering:
     def __call__(self, tokens):
         if tokens.shape[1] != self.read + 1:
             self.read = 0
-        x = self.gpt.token_embedding_table(tokens[:, self.read :])
+        earlier = max(self.read - 1, 0)  # a table may look at the token before
+        x = self.gpt.token_embedding_table(tokens[:, earlier:])[:, self.read - earlier :]
         if hasattr(self.gpt, "position_embedding_table"):
             x = x + self.gpt.position_embedding_table.weight[self.read : tokens.shape[1]]
         for block, memory in zip(self.gpt.body[1:-1], self.memory):

@@ -2,6 +2,7 @@
 
 import cmath
 import copy
+import itertools
 import math
 
 import pytest
@@ -16,6 +17,7 @@ from gptlib import modern
 from gptlib.instruments import growth, look, scaled_up
 from gptlib.instruments.catalogue import modern as catalogue
 from gptlib.instruments.catalogue import speedrun
+from gptlib.instruments.experiments import Trained
 from gptlib.instruments.fast import FastRMSNorm, LinearForOne, for_one_token, with_fast_norms
 from gptlib.layers import Block
 from gptlib.model import GPT, GPTConfig
@@ -243,7 +245,11 @@ def test_a_modern_gpt_learns_in_a_few_steps_what_repeats():
 
 # ---- writing with a memory
 
-MODELS = {"GPT": shaken(GPT(TINY)), "ModernGPT": shaken(ModernGPT(TINY))}
+MODELS = {
+    "GPT": shaken(GPT(TINY)),
+    "ModernGPT": shaken(ModernGPT(TINY)),
+    "with the letter before": shaken(catalogue.with_previous_token(ModernGPT(TINY))),
+}
 
 
 def drawn(way, model, T, n, B=1, **sampling):
@@ -296,9 +302,7 @@ def test_the_linear_layer_for_single_tokens_is_torchs(shape, size, bias):
 
 def test_up_to_block_size_each_token_is_read_once():
     model, read = MODELS["ModernGPT"], []
-    hook = model.token_embedding_table.register_forward_pre_hook(
-        lambda _, tokens: read.append(tokens[0].shape[1])
-    )
+    hook = model.body[1].ln1.register_forward_pre_hook(lambda _, x: read.append(x[0].shape[1]))
     drawn(generate_cached, model, 3, 8)
     hook.remove()
     assert read == [3, 1, 1, 1, 1, 1, 8, 8]  # then the window moves
@@ -402,6 +406,29 @@ def test_the_verdict_counts_only_those_that_reach_the_goal(monkeypatch):
     monkeypatch.setattr(speedrun, "losses", lambda name, column="full_loss": columns[column])
     assert speedrun.ratios() == {"good": 10.0}
     assert "2.000 is reached by good in 1/10.0 of the seconds" in speedrun.verdict()
+
+
+def test_a_part_reaches_the_goal_with_the_shortest_schedule_whose_mean_is_there(monkeypatch):
+    goal = {"full_loss": {speedrun.RECIPE: [2.0]}, "seconds": {speedrun.RECIPE: [100]}}
+    tried = {
+        "full_loss": {"a, 500 steps": [1.9, 2.2], "a, 1000 steps": [1.9, 2.1], "b, 700 steps": [3]},
+        "step_cost": {"a, 500 steps": [9, 9], "a, 1000 steps": [1.0, 1.5], "b, 700 steps": [1]},
+    }
+    stored = {"speedrun": goal, "steps_to_goal": tried}
+    monkeypatch.setattr(speedrun, "losses", lambda name, column="full_loss": stored[name][column])
+    assert speedrun.reached() == {"a": (1000, 0.625), "b": None}
+
+
+def test_what_a_step_costs_is_the_ratio_of_the_middles_and_leaves_the_model_alone(monkeypatch):
+    mine, recipes = itertools.cycle([3.0, 3.0, 9.0]), itertools.repeat(2.0)
+    ticks = itertools.chain.from_iterable((0.0, a, 0.0, b) for a, b in zip(mine, recipes))
+    monkeypatch.setattr(speedrun.time, "perf_counter", lambda: next(ticks))
+    data = (torch.randint(65, (500,)),) * 2
+    model = GPT(GPTConfig(n_embd=16, n_head=2, n_layer=1))
+    before = copy.deepcopy(model.state_dict())
+    config = speedrun.NanoConfig()
+    assert speedrun.step_cost(Trained(model, data, config, 500), steps=20) == 1.5
+    assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
 
 
 def test_the_rest_of_the_speedrun_stays_within_the_recipes_size():

@@ -23,5 +23,6 @@ EXPERIMENTS = {
         practice.BATCH,
         modern.PARTS,
         speedrun.SPEEDRUN,
+        speedrun.STEPS_TO_GOAL,
     )
 }

@@ -1,11 +1,14 @@
-"""Notebook 12: in how many seconds today's parts reach the loss of nanoGPT's recipe, on one machine, in turns."""
+"""Notebook 12: the steps and seconds that today's parts need for the loss of nanoGPT's recipe, together and each."""
 
+import copy
 import statistics
+import time
 from dataclasses import replace
 
 import torch
 
 from gptlib.instruments.catalogue.modern import (
+    PARTS,
     RECIPE,
     SIZES,
     NanoConfig,
@@ -15,6 +18,7 @@ from gptlib.instruments.catalogue.modern import (
 )
 from gptlib.instruments.experiments import Experiment, Variant, losses
 from gptlib.modern import ModernConfig
+from gptlib.train import train
 
 SMALLER = replace(SIZES, n_layer=2)
 SHORT = {"batch_size": 12, "block_size": 64, "warmup": 10}
@@ -65,4 +69,75 @@ SPEEDRUN = Experiment(
     measures={"threads": lambda trained: torch.get_num_threads()},
     timed=True,
     verdict=verdict,
+)
+
+
+# ---- each part alone, to the recipe's loss
+
+
+def step_cost(trained, steps=40):
+    """How long a training step takes, as a multiple of one of nanoGPT's recipe: both in turns, the middle of all."""
+    both = ((copy.deepcopy(trained.model), trained.config), (nano_gpt(), NanoConfig()))
+    runs = [
+        train(model, trained.data, replace(config, steps=steps, eval_every=steps, eval_batches=1))
+        for model, config in both
+    ]
+    took = [[], []]
+    for _ in range(steps):
+        for run, seconds in zip(runs, took):
+            began = time.perf_counter()
+            next(run)
+            seconds.append(time.perf_counter() - began)
+    mine, recipe = (
+        statistics.median(seconds[5:]) for seconds in took
+    )  # the first evaluate, and warm up
+    return mine / recipe
+
+
+# the schedules tried for each part, in steps: the longest that does not reach the goal, and the next that does
+TRIED = {
+    RECIPE: (1400,),
+    "RMSNorm": (1400, 2000),
+    "untied head": (1400, 2000),
+    "linear decay": (1400, 2000),
+    "zero projections": (1400, 2000),
+    "ReLU²": (1400, 2000),
+    "QK-norm": (1000, 1400),
+    "lr 4e-3": (700, 1000),
+    "RoPE": (1000, 1400),
+    "Muon": (500, 700),
+    "together": (250, 350),
+}
+
+
+def reached():
+    """{part: (steps, multiple of the recipe's seconds)} of the shortest schedule tried that comes to its mean loss.
+
+    None in place of the pair where none does.
+    """
+    goal, found = sides()[RECIPE][0], {}
+    of_loss, of_cost = losses("steps_to_goal"), losses("steps_to_goal", "step_cost")
+    for name, values in of_loss.items():
+        part, steps = name.removesuffix(" steps").rsplit(", ", 1)
+        found.setdefault(part, None)
+        if found[part] is None and statistics.fmean(values) <= goal:
+            cost = statistics.median(of_cost[name])
+            found[part] = int(steps), int(steps) * cost / NanoConfig().steps
+    return found
+
+
+STEPS_TO_GOAL = Experiment(
+    "steps_to_goal",
+    "In how many steps does each modern part alone reach the loss of nanoGPT's recipe?",
+    {
+        f"{part}, {steps} steps": replace(
+            PARTS.variants[part], changes=PARTS.variants[part].changes | {"steps": steps}
+        )
+        for part, tried in TRIED.items()
+        for steps in tried
+    },
+    PARTS.setting,
+    seeds=3,
+    sizes=PARTS.sizes,
+    measures={"step_cost": step_cost},
 )
