@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from gptlib import modern
+from gptlib.cached import Remembering, generate_cached, generate_rolling
 from gptlib.instruments import growth, look, scaled_up
 from gptlib.instruments.catalogue import modern as catalogue
 from gptlib.instruments.catalogue import speedrun
@@ -29,8 +29,6 @@ from gptlib.modern import (
     RMSNorm,
     RoPE,
     SquaredFeedForward,
-    generate_cached,
-    generate_rolling,
     orthogonalize,
     without_biases,
     zero_projections,
@@ -270,7 +268,7 @@ def test_cached_sampling_is_generate_token_for_token(kind, sampling, T, n):
 @pytest.mark.parametrize("kind", MODELS)
 def test_what_it_remembers_gives_the_logits_of_the_whole_text(kind):
     model, tokens = MODELS[kind], torch.randint(11, (2, 8))
-    remembering = modern.Remembering(model, 2)
+    remembering = Remembering(model, 2)
     with torch.no_grad():
         for T in range(3, 9):
             assert torch.allclose(

@@ -24,6 +24,7 @@ TAUGHT = (
     "attention",
     "layers",
     "modern",
+    "cached",
 )
 PICTURES = {"ladder.png": ("10", "the loss ladder")}  # in data/pictures, from the notebook's output
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import torch
 
+from gptlib.cached import Remembering, generate_cached
 from gptlib.instruments.fast import for_one_token, with_fast_norms
 from gptlib.instruments.hugging_face import as_hugging_face
 from gptlib.model import GPT, GPTConfig
-from gptlib.modern import Remembering, generate_cached
 from gptlib.sample import generate
 
 ROUNDS = 3
