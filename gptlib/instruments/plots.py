@@ -16,6 +16,7 @@ COLOURS = {
     "val": "#D55E00",
     "sample": "#CC79A7",
 }
+UNDER = {"train": {"linewidth": 5, "alpha": 0.5}}  # val often lies on it
 LANDMARK_STYLES = ((0, (1, 1)), (0, (4, 2)), (0, (6, 2, 1, 2)), (0, (2, 3)))
 VISIBLE = {" ": "␣", "\n": "↵", "\t": "⇥"}
 
@@ -265,6 +266,7 @@ def curves(
             markersize=3.5,
             label=name,
             color=COLOURS.get(name) or next(palette),
+            **UNDER.get(name, {}),
         )
     if log_x:
         axes.set_xscale("log", base=2)
@@ -288,7 +290,8 @@ def draw_landmarks(axes, landmarks):
     for style, (name, height) in zip(LANDMARK_STYLES * 3, (landmarks or {}).items()):
         axes.axhline(height, color="#777777", linewidth=1, linestyle=style)
         axes.annotate(f"{name} {height:.2f}", (1.0, height), xycoords=("axes fraction", "data"), fontsize=8.5,
-                      ha="right", va="bottom", color="#444444")  # fmt: skip
+                      ha="right", va="bottom", color="#444444",
+                      bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8})  # fmt: skip
 
 
 def losses(history, landmarks=None, title=""):
