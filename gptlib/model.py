@@ -11,7 +11,7 @@ from gptlib.layers import Block, LayerNorm
 
 
 class LanguageModel(nn.Module):
-    """Token and position embedding in front, any body, and a linear layer that scores what comes next.
+    """Two embeddings in front, any body, and a linear layer that scores what comes next.
 
     tokens (B, T) long, T at most block_size -> logits (B, T, V). body: any module (B, T, C) -> (B, T, C), C = n_embd.
     """

@@ -47,6 +47,16 @@ def test_invisible_characters_are_made_visible():
     assert plots.visible("a b\n\t") == ["a", "␣", "b", "↵", "⇥"]
 
 
+@pytest.mark.parametrize(("log_x", "xs", "shown"), [
+    (True, [1, 4, 1024], {"1", "4", "1,024"}),
+    (10, [1.0, 0.1, 0.001], {"1", "0.1", "0.001"}),
+])  # fmt: skip
+def test_a_logarithmic_axis_is_labelled_with_plain_numbers(log_x, xs, shown):
+    picture = plots.curves({"line": (xs, xs)}, log_x=log_x)
+    picture.png()
+    assert shown <= {label.get_text() for label in picture.axes[0].get_xticklabels()}
+
+
 # what a reader without red or green cones sees, in linear RGB (Machado, Oliveira and Fernandes 2009, severity 1)
 PROTANOPIA = [
     [0.152286, 1.052583, -0.204868],

@@ -252,7 +252,10 @@ def curves(
     y_range=None,
     size=(7.0, 3.6),
 ):
-    """Lines over numbers. lines: {name: (xs, ys)}; names in COLOURS get their colour. landmarks: {name: y}."""
+    """Lines over numbers. lines: {name: (xs, ys)}; names in COLOURS get their colour. landmarks: {name: y}.
+
+    log_x: True for an axis of doublings, 10 for one of powers of ten.
+    """
     picture = Picture(f"{title or y_name}: {', '.join(lines)}", *size)
     axes = tidy(picture.add_subplot())
     palette = iter(
@@ -269,7 +272,8 @@ def curves(
             **UNDER.get(name, {}),
         )
     if log_x:
-        axes.set_xscale("log", base=2)
+        axes.set_xscale("log", base=2 if log_x is True else log_x)
+        axes.xaxis.set_major_formatter("{x:,g}")  # 16 and 0.001, not 2⁴ and 10⁻³
     if log_y:
         axes.set_yscale("log")
     if y_range:
@@ -286,12 +290,11 @@ def curves(
 
 
 def draw_landmarks(axes, landmarks):
-    """A thin line across axes at every landmark's height, with its name and value at the right end."""
+    """A thin line across axes at every landmark's height, with its name and value to the right of the axes."""
     for style, (name, height) in zip(LANDMARK_STYLES * 3, (landmarks or {}).items()):
         axes.axhline(height, color="#777777", linewidth=1, linestyle=style)
-        axes.annotate(f"{name} {height:.2f}", (1.0, height), xycoords=("axes fraction", "data"), fontsize=8.5,
-                      ha="right", va="bottom", color="#444444",
-                      bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8})  # fmt: skip
+        axes.annotate(f"{name} {height:.2f}", (1.0, height), (4, 0), xycoords=("axes fraction", "data"),
+                      textcoords="offset points", fontsize=8.5, va="center", color="#444444")  # fmt: skip
 
 
 def losses(history, landmarks=None, title=""):
