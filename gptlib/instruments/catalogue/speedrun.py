@@ -97,13 +97,13 @@ def step_cost(trained, steps=40):
 # the schedules tried for each part, in steps: the longest that does not reach the goal, and the next that does
 TRIED = {
     RECIPE: (1400,),
-    "RMSNorm": (1400, 2000),
+    "RMSNorm": (2000,),
     "untied head": (1400, 2000),
-    "linear decay": (1400, 2000),
-    "zero projections": (1400, 2000),
+    "linear decay": (2000,),
+    "zero projections": (2000,),
     "ReLU²": (1400, 2000),
-    "QK-norm": (1000, 1400),
-    "lr 4e-3": (700, 1000),
+    "QK-norm": (1400, 2000),
+    "lr 4e-3": (1000, 1400),
     "RoPE": (1000, 1400),
     "Muon": (500, 700),
     "together": (250, 350),
