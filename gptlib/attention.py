@@ -10,7 +10,7 @@ from gptlib import doors
 
 
 class Head(nn.Module):
-    """One head: every position asks, all earlier ones announce, and what they say is mixed by how well it fits.
+    """One head: each position asks, and mixes what it and the past say by how well they fit.
 
     x (B, T, C) -> (B, T, D) with C = n_embd, D = head_size, T at most block_size. Weights are softmax(q·k / √D) over
     the past and the position itself. Source: Vaswani et al. 2017, section 3.2.1.
@@ -36,7 +36,7 @@ class Head(nn.Module):
 
 
 class MultiHeadAttention(nn.Module):
-    """Several heads side by side, each on its share of the channels, and a projection that mixes what they found.
+    """Several heads, each filling its share of the channels, and a projection that mixes them.
 
     x (B, T, C) -> (B, T, C); n_head must divide n_embd = C. Source: Vaswani et al. 2017, section 3.2.2.
     """
@@ -52,7 +52,7 @@ class MultiHeadAttention(nn.Module):
 
 
 class CausalSelfAttention(nn.Module):
-    """The same function as MultiHeadAttention: all heads in one matrix product, softmax and mask in one fused call.
+    """The same function as MultiHeadAttention: all heads in one product and one fused call.
 
     x (B, T, C) -> (B, T, C); n_head must divide n_embd = C. The rows of qkv.weight are the queries of all heads, then
     their keys, then their values.
