@@ -8,7 +8,7 @@ from gptlib.sample import generate
 
 
 class Remembering:
-    """A GPT that keeps the keys and values of what it has read, so that only new tokens go through it.
+    """A GPT that keeps the keys and values of what it has read; only new tokens go through it.
 
     tokens (B, T) -> the last logits (B, 1, V). Of one more than last time the last is read, else all are.
     """
@@ -48,7 +48,7 @@ class Remembering:
 
 
 def generate_cached(model, tokens, max_new_tokens, **sampling):
-    """What generate returns, token for token, but each new token alone is read, as long as all fit in block_size.
+    """What generate returns, token for token; while all fit in block_size, read one by one.
 
     Beyond block_size the window moves, and every token in it gets another position: all are read again, no gain.
     """
@@ -58,7 +58,7 @@ def generate_cached(model, tokens, max_new_tokens, **sampling):
 
 
 def generate_rolling(model, tokens, max_new_tokens, **sampling):
-    """Continues tokens as far as you like, each read once; beyond block_size not what generate returns."""
+    """Continues tokens as far as you like, each read once; past block_size not as generate does."""
     doors.no_position_table(model)
     before, shown = tokens[:, : -model.block_size], tokens[:, -model.block_size :]
     written = generate(Remembering(model, len(tokens)), shown, max_new_tokens, **sampling)

@@ -24,7 +24,7 @@ class FeedForward(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    """Brings the channels of each position to mean 0 and variance 1, then scales and shifts each channel.
+    """Brings each position's channels to mean 0 and variance 1, then scales and shifts each.
 
     x (…, C) -> (…, C), C = n_embd. The same parameters as nn.LayerNorm. Source: Ba, Kiros and Hinton 2016.
     """

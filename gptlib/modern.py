@@ -15,7 +15,7 @@ from gptlib.train import TrainConfig
 
 
 class RMSNorm(nn.Module):
-    """Brings the channels of each position to mean square 1, then scales each channel: no mean, no shift.
+    """Brings each position's channels to mean square 1, then scales each: no mean, no shift.
 
     x (…, C) -> (…, C), C = n_embd. The same parameters as nn.RMSNorm. Source: Zhang and Sennrich 2019.
     """
@@ -30,7 +30,7 @@ class RMSNorm(nn.Module):
 
 
 class RoPE(nn.Module):
-    """Turns each pair of channels by an angle that grows with the position, so that q·k sees distances only.
+    """Turns pairs of channels by an angle that grows with the position: q·k sees distances.
 
     x (…, T, D), D = head_size, even -> the same shape; start: the position of the first. Channels 2i and 2i + 1 are
     one complex number, which position t multiplies by exp(i t frequency). Source: Su et al. 2021, section 3.2.
@@ -51,7 +51,7 @@ class RoPE(nn.Module):
 
 
 class ModernAttention(CausalSelfAttention):
-    """Attention whose queries and keys are normed, so that no score can explode, and turned by their position.
+    """Attention with queries and keys normed, so that no score explodes, and turned by position.
 
     x (B, T, C) -> (B, T, C). q and k share a norm: of its scales only products count. Source: Henry et al. 2020.
     """
@@ -72,7 +72,10 @@ class ModernAttention(CausalSelfAttention):
 
 
 class SquaredFeedForward(FeedForward):
-    """FeedForward with its ReLU squared: what is weak gets weaker, what is strong stronger (So et al. 2021)."""
+    """FeedForward with its ReLU squared: the weak gets weaker, the strong stronger.
+
+    x (B, T, C) -> (B, T, C). Source: So et al. 2021, "Primer".
+    """
 
     def forward(self, x):
         signal = F.relu(self.expand(x))
@@ -80,7 +83,7 @@ class SquaredFeedForward(FeedForward):
 
 
 def zero_projections(model):
-    """Starts at zero every matrix that writes into the stream, and the head: each block begins as the identity."""
+    """Starts at zero what writes into the stream, and the head: each block begins as identity."""
     for name, weight in model.named_parameters():
         if name.endswith(("proj.weight", "lm_head.weight")):
             nn.init.zeros_(weight)
@@ -116,7 +119,7 @@ class ModernGPT(GPT):
 
 
 def orthogonalize(G, steps=5):
-    """The matrix that turns as G does and stretches every direction about equally: its singular values are near 1.
+    """Turns as G does and stretches all directions about equally: singular values near 1.
 
     G (…, R, C) -> the same shape. A singular value s of X becomes s·p(s²) in p(A) X, A = X Xᵀ. The small A goes through
     all steps, X is multiplied once. Source: Jordan et al. 2024, "Muon", for the three numbers.
@@ -133,7 +136,7 @@ def orthogonalize(G, steps=5):
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum for matrices, and every step is made orthogonal: no direction is left out, none dominates.
+    """Momentum for matrices, each step made orthogonal: no direction left out, none dominates.
 
     A step is as large as AdamW's, about 0.2 a weight. Source: Jordan et al. 2024; size and decay: Liu et al. 2025.
     """
@@ -176,7 +179,7 @@ class Together:
 
 @dataclass(frozen=True)
 class ModernConfig(TrainConfig):
-    """Muon for the matrices of the body, AdamW for the rest; a rate that climbs for a moment, then falls to zero."""
+    """Muon for the body's matrices, AdamW for the rest; a rate that climbs, then falls to zero."""
 
     learning_rate: float = 8e-3
     warmup: int = 10

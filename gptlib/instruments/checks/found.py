@@ -109,7 +109,7 @@ knocked_out = Answer(
     well="each head is missed, none as much as all together",
 )
 
-# 3 seeds: free 2.21 to 2.24; frozen: feed-forward 2.27 to 2.32, attention 2.38 to 2.39, lm_head 2.41 to 2.53
+# 3 seeds: free 2.20 to 2.22; frozen: feed-forward 2.27 to 2.28, attention 2.37 to 2.39, lm_head 2.41 to 2.53
 frozen = Answer(
     right=("lm_head",),
     wrong={
