@@ -122,6 +122,7 @@ def execute(notebook, folder, keep_widgets=False):
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
+        extra_arguments=["--log-level=40"],  # errors only: kernels warn that they talk over TCP
         store_widget_state=keep_widgets,
         resources={"metadata": {"path": str(folder)}},
     )
