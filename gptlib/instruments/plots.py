@@ -322,9 +322,8 @@ def compare(
         values = [value for value in groups[name] if np.isfinite(value)]
         axes.plot(values, [row] * len(values), "o", color=COLOURS["val"], alpha=0.45, markersize=5)
         if len(values) == len(groups[name]) and values:
-            centre = statistics.fmean(
-                values
-            )  # as in the tables: np.mean may round its last digit the other way
+            # as in the tables; np.mean may round the last digit the other way
+            centre = statistics.fmean(values)
             axes.plot([centre] * 2, [row - 0.3, row + 0.3], color="#222222", linewidth=2)
             axes.annotate(
                 f"{centre:.3f}",

@@ -7,10 +7,7 @@ than Hugging Face. All take turns in one run, first with one thread, then with a
 each side's better number of threads.
 """
 
-import os
-import statistics
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -20,18 +17,12 @@ import torch
 from gptlib.cached import Remembering, generate_cached
 from gptlib.instruments.fast import for_one_token, with_fast_norms
 from gptlib.instruments.hugging_face import as_hugging_face
+from gptlib.instruments.turns import fastest
 from gptlib.model import GPT, GPTConfig
 from gptlib.sample import generate
 
 ROUNDS = 3
 T = 256
-
-
-def seconds(function):
-    """How long one call takes."""
-    began = time.perf_counter()
-    function()
-    return time.perf_counter() - began
 
 
 def ways(gpt):
@@ -61,18 +52,7 @@ def measure():
     """{what: seconds}, each with its better number of threads."""
     torch.manual_seed(0)
     gpt = GPT(GPTConfig(block_size=T, n_embd=384, n_head=6, n_layer=6)).eval()
-    compared = ways(with_fast_norms(gpt))
-    best = {}
-    for threads in sorted({1, os.cpu_count() or 1}):
-        torch.set_num_threads(threads)
-        rounds = [
-            {what: seconds(function) for what, function in compared.items()} for _ in range(ROUNDS)
-        ]
-        for what in compared:
-            found = statistics.median(one[what] for one in rounds)
-            print(f"{what:16s} {threads} thread(s) {1000 * found:8.0f} ms")
-            best[what] = min(found, best.get(what, found))
-    return best
+    return fastest(ways(with_fast_norms(gpt)), ROUNDS)
 
 
 def main():

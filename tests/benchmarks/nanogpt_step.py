@@ -10,9 +10,7 @@ better number of threads. Wanted: ours is not slower.
 
 import importlib.util
 import os
-import statistics
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -22,6 +20,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from gptlib.instruments.catalogue.modern import SIZES, NanoConfig, nano_gpt
 from gptlib.instruments.experiments import CORPUS, read_data
+from gptlib.instruments.turns import fastest
 from gptlib.train import next_token_loss, train
 
 BLOCKS, STEPS = 15, 10
@@ -89,14 +88,6 @@ def their_steps(model, data, config):
         yield loss.item()
 
 
-def milliseconds_a_step(run):
-    """The mean over a block of steps."""
-    began = time.perf_counter()
-    for _ in range(STEPS):
-        next(run)
-    return 1000 * (time.perf_counter() - began) / STEPS
-
-
 def main():
     """Compare the losses, then the times; fails if nanoGPT's step is the faster."""
     if not (Path(os.environ.get("NANOGPT", "")) / "model.py").is_file():
@@ -106,23 +97,16 @@ def main():
     ours = nano_gpt()
     theirs = their_model(os.environ["NANOGPT"], ours)
     x, y = their_batch(data[0], config.block_size, config.batch_size)
-    mine, their_loss = next_token_loss(ours(x), y).item(), theirs(x, y)[1].item()
-    print(f"loss with the same weights: ours {mine:.6f}, nanoGPT's {their_loss:.6f}")
-    assert abs(mine - their_loss) < 1e-4
+    our_loss, their_loss = next_token_loss(ours(x), y).item(), theirs(x, y)[1].item()
+    print(f"loss with the same weights: ours {our_loss:.6f}, nanoGPT's {their_loss:.6f}")
+    assert abs(our_loss - their_loss) < 1e-4
     runs = {"ours": train(ours, data, config), "nanoGPT": their_steps(theirs, data, config)}
-    best = {}
-    for threads in sorted({1, os.cpu_count() or 1}):
-        torch.set_num_threads(threads)
-        for run in runs.values():
-            milliseconds_a_step(run)
-        blocks = [
-            {name: milliseconds_a_step(run) for name, run in runs.items()} for _ in range(BLOCKS)
-        ]
-        for name in runs:
-            found = statistics.median(block[name] for block in blocks)
-            print(f"{name:8s} {threads} thread(s) {found:6.1f} ms a step")
-            best[name] = min(found, best.get(name, found))
-    ratio = best["nanoGPT"] / best["ours"]
+    blocks = {
+        f"{name}, {STEPS} steps": lambda run=run: [next(run) for _ in range(STEPS)]
+        for name, run in runs.items()
+    }
+    mine, theirs = fastest(blocks, BLOCKS).values()
+    ratio = theirs / mine
     print(f"nanoGPT / ours {ratio:.2f}, wanted 1")
     sys.exit(0 if ratio >= 1 else "too slow")
 

@@ -21,7 +21,7 @@ from gptlib.modern import ModernConfig
 from gptlib.train import train
 
 SMALLER = replace(SIZES, n_layer=2)
-SHORT = {"batch_size": 12, "block_size": 64, "warmup": 10}
+SHORT = {"batch_size": 12, "block_size": 64}
 
 
 def sides():
