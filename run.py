@@ -269,13 +269,14 @@ def check(arguments):
     """Show which exercises in my/ are done; needs nothing installed."""
     if arguments:
         raise Sentence("check takes nothing behind it; it looks at all notebooks in my/.")
-    return become([sys.executable, "-m", "gptlib.instruments.homework"])
+    return become([sys.executable, "-m", "gptlib.instruments.exercises.status"])
 
 
 def refresh(arguments):
     """Run notebooks in place."""
     return subprocess.call(
-        [environment(), "-m", "gptlib.instruments.authoring", "refresh", *arguments], cwd=ROOT
+        [environment(), "-m", "gptlib.instruments.publish.authoring", "refresh", *arguments],
+        cwd=ROOT,
     )
 
 
@@ -284,12 +285,12 @@ def html(arguments):
     if len(arguments) > 1 or any(argument.startswith("-") for argument in arguments):
         raise Sentence("html takes the name of one folder, and %s came." % " ".join(arguments))
     folder = Path(arguments[0] if arguments else ROOT / "html").absolute()
-    return become([environment(), "-m", "gptlib.instruments.site", str(folder)])
+    return become([environment(), "-m", "gptlib.instruments.publish.site", str(folder)])
 
 
 def experiments(arguments):
     """List, run or show the experiments whose results are in data/results."""
-    return become([environment(), "-m", "gptlib.instruments.experiments", *arguments])
+    return become([environment(), "-m", "gptlib.instruments.measure.experiments", *arguments])
 
 
 def bench(arguments):

@@ -1,4 +1,4 @@
-"""Self-attention: one head, several heads in a loop, all heads at once."""
+"""Self-attention: written out once, then one head, several heads in a list, all heads at once."""
 
 import math
 
@@ -6,44 +6,66 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from gptlib import doors
+from gptlib import validate
+
+
+def causal_mask(T):
+    """(T, T), True where the query of a row may attend to the key of a column: itself and what came before."""
+    return torch.ones(T, T, dtype=torch.bool).tril()
+
+
+def attention_weights(q, k, mask):
+    """How much each query attends to each key: softmax(q·k / √D) over the keys that mask allows.
+
+    q (…, T, D), k (…, S, D), mask (T, S) bool -> (…, T, S); rows add to one. A row of mask without a True gives nan.
+    Source: Vaswani et al. 2017, section 3.2.1.
+    """
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (…, T, S)
+    scores = scores.masked_fill(~mask, float("-inf"))
+    return F.softmax(scores, dim=-1)
+
+
+def attend(q, k, v, mask):
+    """For each query the average of the values, weighted by how much it attends to their keys.
+
+    q (…, T, D), k and v (…, S, D), mask (T, S) bool -> (…, T, D).
+    """
+    return attention_weights(q, k, mask) @ v
 
 
 class Head(nn.Module):
-    """One head: each position asks, and mixes what it and the past say by how well they fit.
+    """One head of causal self-attention.
 
-    x (B, T, C) -> (B, T, D) with C = n_embd, D = head_size, T at most block_size. Weights are softmax(q·k / √D) over
-    the past and the position itself. Source: Vaswani et al. 2017, section 3.2.1.
+    x (B, T, C) -> (B, T, D) with C = n_embd, D = head_size, T at most block_size.
     """
 
     def __init__(self, n_embd, head_size, block_size):
         super().__init__()
-        doors.at_least(1, n_embd=n_embd, head_size=head_size, block_size=block_size)
+        validate.at_least(1, n_embd=n_embd, head_size=head_size, block_size=block_size)
         self.query = nn.Linear(n_embd, head_size, bias=False)
         self.key = nn.Linear(n_embd, head_size, bias=False)
         self.value = nn.Linear(n_embd, head_size, bias=False)
-        allowed = torch.tril(torch.ones(block_size, block_size, dtype=torch.bool))
-        self.register_buffer("allowed", allowed, persistent=False)
+        self.register_buffer("mask", causal_mask(block_size), persistent=False)
+
+    def project_qkv(self, x):
+        return self.query(x), self.key(x), self.value(x)  # each (B, T, D)
 
     def forward(self, x):
         B, T, C = x.shape
-        doors.fits(T, block_size=len(self.allowed))
-        q, k, v = self.query(x), self.key(x), self.value(x)  # (B, T, D)
-        scores = q @ k.transpose(1, 2) / math.sqrt(k.shape[-1])  # (B, T, T)
-        scores = scores.masked_fill(~self.allowed[:T, :T], float("-inf"))
-        weights = F.softmax(scores, dim=-1)
-        return weights @ v  # (B, T, D)
+        validate.fits(T, block_size=len(self.mask))
+        return attend(*self.project_qkv(x), self.mask[:T, :T])  # (B, T, D)
 
 
 class MultiHeadAttention(nn.Module):
-    """Several heads, each filling its share of the channels, and a projection that mixes them.
+    """Several heads side by side, and a projection that mixes what they found.
 
     x (B, T, C) -> (B, T, C); n_head must divide n_embd = C. Source: Vaswani et al. 2017, section 3.2.2.
     """
 
     def __init__(self, n_embd, n_head, block_size):
         super().__init__()
-        head_size = doors.share(n_embd, n_head)
+        validate.divides(n_embd, n_head)
+        head_size = n_embd // n_head
         self.heads = nn.ModuleList(Head(n_embd, head_size, block_size) for _ in range(n_head))
         self.proj = nn.Linear(n_embd, n_embd)
 
@@ -60,13 +82,20 @@ class CausalSelfAttention(nn.Module):
 
     def __init__(self, n_embd, n_head):
         super().__init__()
-        self.head_size = doors.share(n_embd, n_head)
+        validate.divides(n_embd, n_head)
+        self.n_head, self.head_size = n_head, n_embd // n_head
         self.qkv = nn.Linear(n_embd, 3 * n_embd, bias=False)
         self.proj = nn.Linear(n_embd, n_embd)
 
-    def forward(self, x):
+    def project_qkv(self, x):
         B, T, C = x.shape
-        qkv = self.qkv(x).view(B, T, 3, -1, self.head_size)  # (B, T, 3, H, D)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, T, D)
-        out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.proj(out.transpose(1, 2).reshape(B, T, C))
+        qkv = self.qkv(x).view(B, T, 3, self.n_head, self.head_size)  # (B, T, 3, H, D)
+        return qkv.permute(2, 0, 3, 1, 4)  # q, k, v, each (B, H, T, D)
+
+    def merge_heads(self, out):
+        B, H, T, D = out.shape
+        return self.proj(out.transpose(1, 2).reshape(B, T, H * D))  # (B, T, C)
+
+    def forward(self, x):
+        q, k, v = self.project_qkv(x)
+        return self.merge_heads(F.scaled_dot_product_attention(q, k, v, is_causal=True))

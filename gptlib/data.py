@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from gptlib import doors
+from gptlib import validate
 
 
 def load_text(path):
@@ -12,7 +12,7 @@ def load_text(path):
 
     A missing file raises FileNotFoundError, other bytes than UTF-8 ValueError, each with a sentence.
     """
-    with doors.reading(path):
+    with validate.reading(path):
         # -sig: some editors put an invisible mark in front of UTF-8
         return Path(path).read_text(encoding="utf-8-sig")
 
@@ -22,7 +22,7 @@ def train_val_split(tokens, train_fraction=0.9):
 
     tokens: anything that can be sliced; returns (first train_fraction, rest).
     """
-    doors.fraction(train_fraction=train_fraction)
+    validate.fraction(train_fraction=train_fraction)
     cut = int(train_fraction * len(tokens))
     return tokens[:cut], tokens[cut:]
 
@@ -34,8 +34,8 @@ def get_batch(tokens, block_size, batch_size, generator=None):
     y is x one step later. generator: a CPU torch.Generator, so that a seed gives the same batch on every device.
     Every start from 0 to N - block_size - 1 is equally likely. Too short a text raises ValueError.
     """
-    doors.at_least(1, block_size=block_size, batch_size=batch_size)
-    doors.long_enough(tokens, block_size)
+    validate.at_least(1, block_size=block_size, batch_size=batch_size)
+    validate.long_enough(tokens, block_size)
     starts = torch.randint(len(tokens) - block_size, (batch_size, 1), generator=generator)  # (B, 1)
     chunks = tokens[(starts + torch.arange(block_size + 1)).to(tokens.device)]  # (B, T + 1)
     return chunks[:, :-1], chunks[:, 1:]

@@ -8,7 +8,7 @@ from gptlib.attention import CausalSelfAttention
 
 
 class FeedForward(nn.Module):
-    """Each position thinks by itself: wider, ReLU, back.
+    """Each position computes by itself: expand, ReLU, project back.
 
     x (B, T, C) -> (B, T, C), C = n_embd, with expansion · C channels in between.
     Source: Vaswani et al. 2017, section 3.3.
@@ -42,7 +42,7 @@ class LayerNorm(nn.Module):
 
 
 class Block(nn.Module):
-    """Communication, then computation, each added to the stream that runs past them.
+    """Communication, then computation, each added to the residual stream.
 
     x (B, T, C) -> (B, T, C), C = n_embd. Pre-norm: Radford et al. 2019, section 2.3.
     """

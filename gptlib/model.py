@@ -1,4 +1,4 @@
-"""Language models around a body: embeddings in front, a head behind; and the GPT."""
+"""Language models: a shell for any body, and the GPT with its named parts."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn as nn
 
-from gptlib import doors
+from gptlib import validate
 from gptlib.layers import Block, LayerNorm
 
 
@@ -18,7 +18,7 @@ class LanguageModel(nn.Module):
 
     def __init__(self, vocab_size, block_size, n_embd, body):
         super().__init__()
-        doors.at_least(1, vocab_size=vocab_size, block_size=block_size, n_embd=n_embd)
+        validate.at_least(1, vocab_size=vocab_size, block_size=block_size, n_embd=n_embd)
         self.vocab_size, self.block_size = vocab_size, block_size
         self.token_embedding_table = nn.Embedding(vocab_size, n_embd)
         self.position_embedding_table = nn.Embedding(block_size, n_embd)
@@ -26,7 +26,7 @@ class LanguageModel(nn.Module):
         self.lm_head = nn.Linear(n_embd, vocab_size)
 
     def forward(self, tokens):
-        B, T = doors.token_shape(tokens, self.block_size)
+        B, T = validate.token_shape(tokens, self.block_size)
         positions = torch.arange(T, device=tokens.device)
         x = self.token_embedding_table(tokens)  # (B, T, C)
         x = x + self.position_embedding_table(positions)  # (T, C), the same for every example
@@ -42,28 +42,45 @@ class GPTConfig:
     n_embd: int = 64
     n_head: int = 4
     n_layer: int = 4
-    dropout: float = 0.0  # small models on much text do not need it
+    dropout: float = 0.0  # none: a run over a text once or twice has no time to overfit
+
+    def __post_init__(self):
+        validate.gpt_config(self)
 
 
-class GPT(LanguageModel):
-    """A stack of blocks and a last norm between the embeddings and lm_head.
+class GPT(nn.Module):
+    """Embeddings, a stack of blocks, a last norm, and a head that scores what comes next.
 
-    tokens (B, T) long -> logits (B, T, V), V = config.vocab_size. Source: Radford et al. 2019, section 2.3, with ReLU
+    tokens (B, T) long, T at most block_size -> logits (B, T, V). Source: Radford et al. 2019, section 2.3, with ReLU
     and an lm_head of its own.
     """
 
     def __init__(self, config):
-        blocks = [
-            Block(config.n_embd, config.n_head, config.dropout) for _ in range(config.n_layer)
-        ]
-        body = nn.Sequential(nn.Dropout(config.dropout), *blocks, LayerNorm(config.n_embd))
-        super().__init__(config.vocab_size, config.block_size, config.n_embd, body)
+        super().__init__()
         self.config = config
-        std = 0.02 * math.sqrt(768 / config.n_embd)  # GPT-2's 0.02 belongs to its 768 channels
+        self.vocab_size, self.block_size = config.vocab_size, config.block_size
+        C, H, L, dropout = config.n_embd, config.n_head, config.n_layer, config.dropout
+        self.token_embedding_table = nn.Embedding(config.vocab_size, C)
+        self.position_embedding_table = nn.Embedding(config.block_size, C)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.Sequential(*(Block(C, H, dropout) for _ in range(L)))
+        self.norm = LayerNorm(C)
+        self.lm_head = nn.Linear(C, config.vocab_size)
+        std = 0.02 * math.sqrt(768 / C)  # GPT-2's 0.02 at its width of 768; the scaling is ours
         for name, weight in self.named_parameters():
             if weight.dim() == 2:  # norms keep their ones
-                # each block adds twice to the stream: so that the sum of all has that size, not each
-                shrink = math.sqrt(2 * config.n_layer) if name.endswith("proj.weight") else 1.0
+                # a block adds to the residual stream twice: the sum of all should have that size
+                shrink = math.sqrt(2 * L) if name.endswith("proj.weight") else 1.0
                 nn.init.normal_(weight, std=std / shrink)
             elif name.endswith("bias"):
                 nn.init.zeros_(weight)
+
+    def embed(self, tokens, start=0):
+        """(B, T) tokens, the first of them at position start -> (B, T, C)."""
+        positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)
+        return self.token_embedding_table(tokens) + self.position_embedding_table(positions)
+
+    def forward(self, tokens):
+        validate.token_shape(tokens, self.block_size)
+        x = self.dropout(self.embed(tokens))
+        return self.lm_head(self.norm(self.blocks(x)))

@@ -1,4 +1,4 @@
-"""What has changed since 2017: norm, positions, activation, start, optimizer, schedule."""
+"""What has changed since 2017: norm, positions, activation, initialization, optimizer, schedule."""
 
 import math
 from dataclasses import dataclass
@@ -7,10 +7,9 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from gptlib import doors
+from gptlib import validate
 from gptlib.attention import CausalSelfAttention
-from gptlib.layers import FeedForward
-from gptlib.model import GPT
+from gptlib.layers import Block
 from gptlib.train import TrainConfig
 
 
@@ -30,7 +29,7 @@ class RMSNorm(nn.Module):
 
 
 class RoPE(nn.Module):
-    """Turns pairs of channels by an angle that grows with the position: q·k sees distances.
+    """Rotates pairs of channels by an angle that grows with the position, so that q·k depends on distances.
 
     x (…, T, D), D = head_size, even -> the same shape; start: the position of the first. Channels 2i and 2i + 1 are
     one complex number, which position t multiplies by exp(i t frequency). Source: Su et al. 2021, section 3.2.
@@ -38,105 +37,124 @@ class RoPE(nn.Module):
 
     def __init__(self, head_size, base=10_000.0):
         super().__init__()
-        doors.even(head_size=head_size)
-        frequency = base ** (-torch.arange(0, head_size, 2) / head_size)  # from 1 down to 1/base
-        self.register_buffer("frequency", frequency, persistent=False)
+        validate.even(head_size=head_size)
+        self.head_size, self.base = head_size, base
 
     def forward(self, x, start=0):
-        positions = torch.arange(start, start + x.shape[-2], device=x.device)[:, None]
-        angles = positions * self.frequency  # (T, D/2)
-        pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))  # (…, T, D/2)
-        turned = pairs * torch.polar(torch.ones_like(angles), angles)
-        return torch.view_as_real(turned).flatten(-2).type_as(x)  # x may have 16 bits
+        exact = torch.promote_types(x.dtype, torch.float32)  # angles need more than 16 bits
+        pair = torch.arange(0, self.head_size, 2, dtype=exact, device=x.device)
+        frequency = self.base ** (-pair / self.head_size)  # (D/2,), from 1 down to nearly 1/base
+        positions = torch.arange(start, start + x.shape[-2], dtype=exact, device=x.device)
+        angles = positions[:, None] * frequency  # (T, D/2)
+        pairs = torch.view_as_complex(x.to(exact).unflatten(-1, (-1, 2)))  # (…, T, D/2)
+        rotated = pairs * torch.polar(torch.ones_like(angles), angles)
+        return torch.view_as_real(rotated).flatten(-2).type_as(x)
 
 
 class ModernAttention(CausalSelfAttention):
-    """Attention with queries and keys normed, so that no score explodes, and turned by position.
+    """CausalSelfAttention with QK-norm, so that no score explodes, and RoPE; no bias.
 
-    x (B, T, C) -> (B, T, C). q and k share a norm: of its scales only products count. Source: Henry et al. 2020.
+    x (B, T, C) -> (B, T, C). q and k share a norm, since of its scales only products count. Source: Henry et al. 2020.
     """
 
     def __init__(self, n_embd, n_head):
         super().__init__(n_embd, n_head)
+        self.proj = nn.Linear(n_embd, n_embd, bias=False)
         self.norm, self.rope = RMSNorm(self.head_size), RoPE(self.head_size)
 
-    def heads(self, x, start=0):
-        qkv = self.qkv(x).unflatten(-1, (3, -1, self.head_size))  # (B, T, 3, H, D)
-        qkv = qkv.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
+    def project_qkv(self, x, start=0):
+        qkv = super().project_qkv(x)  # (3, B, H, T, D)
         q, k = self.rope(self.norm(qkv[:2]), start)
         return q, k, qkv[2]
 
-    def forward(self, x):
-        out = F.scaled_dot_product_attention(*self.heads(x), is_causal=True)
-        return self.proj(out.transpose(1, 2).flatten(2))
 
-
-class SquaredFeedForward(FeedForward):
-    """FeedForward with its ReLU squared: the weak gets weaker, the strong stronger.
+class SquaredReLUFeedForward(nn.Module):
+    """FeedForward with its ReLU squared, and without biases.
 
     x (B, T, C) -> (B, T, C). Source: So et al. 2021, "Primer".
     """
+
+    def __init__(self, n_embd, expansion=4):
+        super().__init__()
+        self.expand = nn.Linear(n_embd, expansion * n_embd, bias=False)
+        self.proj = nn.Linear(expansion * n_embd, n_embd, bias=False)
 
     def forward(self, x):
         signal = F.relu(self.expand(x))
         return self.proj(signal * signal)
 
 
+class ModernBlock(nn.Module):
+    """A pre-norm block of today's parts; its two lines are Block's."""
+
+    def __init__(self, n_embd, n_head, dropout):
+        super().__init__()
+        self.ln1, self.attention = RMSNorm(n_embd), ModernAttention(n_embd, n_head)
+        self.ln2, self.ffwd = RMSNorm(n_embd), SquaredReLUFeedForward(n_embd)
+        self.dropout = nn.Dropout(dropout)
+
+    forward = Block.forward
+
+
 def zero_projections(model):
-    """Starts at zero what writes into the stream, and the head: each block begins as identity."""
+    """Sets to zero what writes into the residual stream, and the head: each block starts as the identity."""
     for name, weight in model.named_parameters():
         if name.endswith(("proj.weight", "lm_head.weight")):
             nn.init.zeros_(weight)
     return model
 
 
-def without_biases(model):
-    """Takes the bias out of every linear layer; the matrices and norms around it do its work."""
-    for module in model.modules():
-        if isinstance(module, nn.Linear):
-            module.bias = None
-    return model
+class ModernGPT(nn.Module):
+    """A GPT of today's parts, without a table of positions.
 
-
-class ModernGPT(GPT):
-    """A GPT of the same sizes with today's parts, and no table of positions."""
+    tokens (B, T) long, T at most block_size -> logits (B, T, V). config: a GPTConfig.
+    """
 
     def __init__(self, config):
-        super().__init__(config)
-        C, H = config.n_embd, config.n_head
-        for block in self.body[1:-1]:
-            block.ln1, block.attention = RMSNorm(C), ModernAttention(C, H)
-            block.ln2, block.ffwd = RMSNorm(C), SquaredFeedForward(C)
-            for matrix in (block.attention.qkv.weight, block.ffwd.expand.weight):
-                nn.init.normal_(matrix, std=0.02 * math.sqrt(768 / C))
-        self.body[-1] = RMSNorm(C)
-        del self.position_embedding_table
-        without_biases(zero_projections(self))
+        super().__init__()
+        self.config = config
+        self.vocab_size, self.block_size = config.vocab_size, config.block_size
+        C, H, L, dropout = config.n_embd, config.n_head, config.n_layer, config.dropout
+        self.token_embedding_table = nn.Embedding(config.vocab_size, C)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.Sequential(*(ModernBlock(C, H, dropout) for _ in range(L)))
+        self.norm = RMSNorm(C)
+        self.lm_head = nn.Linear(C, config.vocab_size, bias=False)
+        for weight in self.parameters():
+            if weight.dim() == 2:
+                nn.init.normal_(weight, std=0.02 * math.sqrt(768 / C))
+        zero_projections(self)
+
+    def embed(self, tokens, start=0):
+        """(B, T) tokens -> (B, T, C); where they stand is for RoPE to say."""
+        return self.token_embedding_table(tokens)
 
     def forward(self, tokens):
-        doors.token_shape(tokens, self.block_size)
-        return self.lm_head(self.body(self.token_embedding_table(tokens)))
+        validate.token_shape(tokens, self.block_size)
+        x = self.dropout(self.embed(tokens))
+        return self.lm_head(self.norm(self.blocks(x)))
 
 
-def orthogonalize(G, steps=5):
-    """Turns as G does and stretches all directions about equally: singular values near 1.
+def newton_schulz(G, steps=5):
+    """G with all its singular values brought near 1, by products of matrices alone.
 
     G (…, R, C) -> the same shape. A singular value s of X becomes s·p(s²) in p(A) X, A = X Xᵀ. The small A goes through
     all steps, X is multiplied once. Source: Jordan et al. 2024, "Muon", for the three numbers.
     """
-    tall = G.shape[-2] > G.shape[-1]
-    X = G.mT if tall else G
+    X = G.to(torch.promote_types(G.dtype, torch.float32))
+    X = X.mT if G.shape[-2] > G.shape[-1] else X  # wide, so that A is the smaller square
     X = X / (X.norm(dim=(-2, -1), keepdim=True) + 1e-7)  # no singular value above 1
     A = X @ X.mT
-    Q = identity = torch.eye(A.shape[-1], device=A.device)
+    Q = identity = torch.eye(A.shape[-1], device=A.device, dtype=A.dtype)
     for _ in range(steps):
         P = 3.4445 * identity - 4.7750 * A + 2.0315 * A @ A
         Q, A = P @ Q, P @ A @ P
-    return (Q @ X).mT if tall else Q @ X
+    X = Q @ X
+    return (X.mT if G.shape[-2] > G.shape[-1] else X).type_as(G)
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum for matrices, each step made orthogonal: no direction left out, none dominates.
+    """Nesterov momentum for matrices, each step made orthogonal: no direction left out, none dominates.
 
     A step is as large as AdamW's, about 0.2 a weight. Source: Jordan et al. 2024; size and decay: Liu et al. 2025.
     """
@@ -153,20 +171,24 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             matrices, lr = group["params"], group["lr"]
             gradient = torch.stack([matrix.grad for matrix in matrices])  # (N, R, C)
-            average = self.state[matrices[0]].setdefault("average", torch.zeros_like(gradient))
-            average.lerp_(gradient, 1 - group["momentum"])
-            direction = orthogonalize(gradient.lerp(average, group["momentum"]))
+            state = self.state[matrices[0]]
+            buffer = state.setdefault("momentum_buffer", torch.zeros_like(gradient))
+            buffer.lerp_(gradient, 1 - group["momentum"])
+            direction = newton_schulz(gradient.lerp(buffer, group["momentum"]))
             size = 0.2 * math.sqrt(max(matrices[0].shape))
             torch._foreach_mul_(matrices, 1 - lr * group["weight_decay"])
             torch._foreach_add_(matrices, direction.unbind(), alpha=-lr * size)
 
 
-class Together:
-    """Several optimizers that look like one."""
+class CombinedOptimizer:
+    """Several optimizers that act as one."""
 
     def __init__(self, *optimizers):
         self.optimizers = optimizers
-        self.param_groups = [group for one in optimizers for group in one.param_groups]
+
+    @property
+    def param_groups(self):
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     def zero_grad(self, set_to_none=True):
         for optimizer in self.optimizers:
@@ -176,19 +198,30 @@ class Together:
         for optimizer in self.optimizers:
             optimizer.step()
 
+    def state_dict(self):
+        return {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
+
+    def load_state_dict(self, state):
+        for optimizer, own in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(own)
+
 
 @dataclass(frozen=True)
 class ModernConfig(TrainConfig):
-    """Muon for the body's matrices, AdamW for the rest; a rate that climbs, then falls to zero."""
+    """Muon for the matrices of the blocks, AdamW for the rest; the learning rate warms up, then falls to zero."""
 
     learning_rate: float = 8e-3
     warmup: int = 10
+
+    def __post_init__(self):
+        super().__post_init__()
+        validate.at_least(1, warmup=self.warmup)
 
     def lr_at(self, step):
         return self.learning_rate * min((step + 1) / self.warmup, 1 - step / self.steps)
 
     def optimizer(self, model):
-        matrices = [weight for weight in model.body.parameters() if weight.dim() == 2]
+        matrices = [weight for weight in model.blocks.parameters() if weight.dim() == 2]
         rest = [weight for weight in model.parameters() if weight not in set(matrices)]
         adamw = torch.optim.AdamW(rest, self.learning_rate, (0.9, 0.99), fused=True)
-        return Together(Muon(matrices, self.learning_rate), adamw)
+        return CombinedOptimizer(Muon(matrices, self.learning_rate), adamw)

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from gptlib import doors
+from gptlib import validate
 
 
 @torch.no_grad()
@@ -15,12 +15,12 @@ def generate(model, tokens, max_new_tokens, temperature=1.0, top_k=None, generat
     temperature: above 0; below 1 sharper, above 1 flatter. top_k: draw from the k best only.
     generator: a torch.Generator on the tokens' device. Put the model in eval mode first.
     """
-    doors.prompt(tokens, model)
-    doors.at_least(0, max_new_tokens=max_new_tokens)
+    validate.prompt(tokens, model)
+    validate.at_least(0, max_new_tokens=max_new_tokens)
     window = getattr(model, "block_size", tokens.shape[1] + max_new_tokens)
     for _ in range(max_new_tokens):
         logits = model(tokens[:, -window:])[:, -1, :]  # (B, V)
-        doors.sampling(temperature, top_k, vocab_size=logits.shape[-1])
+        validate.sampling(temperature, top_k, vocab_size=logits.shape[-1])
         if top_k is not None:
             kth_best = logits.topk(top_k).values[:, -1:]
             logits = logits.masked_fill(logits < kth_best, float("-inf"))

@@ -1,6 +1,6 @@
 """Text to integers and back, one integer a character."""
 
-from gptlib import doors
+from gptlib import validate
 
 LECTURE_ALPHABET = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -16,7 +16,7 @@ class CharTokenizer:
     """
 
     def __init__(self, alphabet=LECTURE_ALPHABET):
-        doors.unique_characters(alphabet)
+        validate.unique_characters(alphabet)
         self.itos = dict(enumerate(alphabet))
         self.stoi = {character: token for token, character in self.itos.items()}
         self.vocab_size = len(self.itos)
@@ -26,9 +26,10 @@ class CharTokenizer:
         return cls(sorted(set(text)))
 
     def encode(self, text):
-        doors.known_characters(text, self.stoi)
+        validate.known_characters(text, self.stoi)
         return [self.stoi[character] for character in text]
 
     def decode(self, tokens):
-        doors.known_ids(tokens, self.vocab_size)
+        tokens = list(tokens)
+        validate.known_ids(tokens, self.vocab_size)
         return "".join(self.itos[int(token)] for token in tokens)

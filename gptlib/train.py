@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from gptlib import doors
+from gptlib import validate
 from gptlib.data import get_batch
 
 
@@ -34,7 +34,7 @@ class TrainConfig:
     seed: int = 1337
 
     def __post_init__(self):
-        doors.train_config(self)
+        validate.train_config(self)
 
     def lr_at(self, step):
         return self.learning_rate
@@ -43,20 +43,21 @@ class TrainConfig:
         # fused: the same sums in fewer calls
         return torch.optim.AdamW(model.parameters(), lr=self.learning_rate, fused=True)
 
-    def batch_generator(self, step):
+    def rng(self, step):
         # made anew for each step, so that batch 700 is the same after a break
         return torch.Generator().manual_seed(self.seed * 1_000_000 + step)
 
 
 @contextmanager
 def evaluating(model):
-    """Inside the block the model is in eval mode; afterwards it is as it was."""
-    was_training = model.training
+    """Inside the block the model is in eval mode; afterwards each of its modules is as it was."""
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         yield model
     finally:
-        model.train(was_training)
+        for module, training in modes.items():
+            module.training = training
 
 
 @torch.no_grad()
@@ -84,9 +85,9 @@ def full_loss(model, tokens, block_size):
     tokens (N,) long, N at least 2. Returns the mean over N - 1 predictions, in nats per token. The last window may be
     shorter.
     """
-    doors.token_tensor(tokens)
-    doors.at_least(1, block_size=block_size)
-    doors.long_enough(tokens, 1)
+    validate.token_tensor(tokens)
+    validate.at_least(1, block_size=block_size)
+    validate.long_enough(tokens, 1)
     whole = (len(tokens) - 1) // block_size * block_size
     x, y = tokens[:whole].view(-1, block_size), tokens[1 : whole + 1].view(-1, block_size)
     pieces = [*zip(x.split(64), y.split(64)), (tokens[None, whole:-1], tokens[None, whole + 1 :])]
@@ -102,15 +103,14 @@ def train(model, data, config, optimizer=None, start=0):
     val tokens), each (N,) long, on the model's device. The first yield is before any step, the last after config.steps.
     optimizer: config's unless you bring one. start: the number of steps already done.
     """
-    doors.training_data(data, config, getattr(model, "vocab_size", None))
+    validate.training_data(data, config, getattr(model, "vocab_size", None))
     optimizer = optimizer or config.optimizer(model)
     for step in range(start, config.steps + 1):
         evaluate = step % config.eval_every == 0 or step == config.steps
         yield step, estimate_loss(model, data, config) if evaluate else {}
         if step == config.steps:
             return
-        generator = config.batch_generator(step)
-        x, y = get_batch(data[0], config.block_size, config.batch_size, generator)
+        x, y = get_batch(data[0], config.block_size, config.batch_size, config.rng(step))
         loss = next_token_loss(model(x), y)
         for group in optimizer.param_groups:
             group["lr"] = config.lr_at(step)

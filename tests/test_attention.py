@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptlib.attention import CausalSelfAttention, Head, MultiHeadAttention
-from gptlib.instruments import look
+from gptlib.instruments.models import inspection
 from gptlib.model import LanguageModel
 
 
@@ -58,7 +58,7 @@ def test_a_head_is_torchs_scaled_dot_product_attention_on_its_own_q_k_v(shape):
 def test_all_heads_in_one_product_are_the_loop_over_heads(shape):
     loop, x = built(shape)
     fused = CausalSelfAttention(loop.proj.in_features, len(loop.heads))
-    look.copy_weights(loop, fused)
+    inspection.copy_weights(loop, fused)
     same_both_ways(loop, fused, x)
 
 
@@ -67,7 +67,7 @@ def test_all_heads_in_one_product_are_the_loop_over_heads(shape):
 def test_the_loop_over_heads_is_torchs_multihead_attention(shape):
     loop, x = built(shape)
     theirs = nn.MultiheadAttention(loop.proj.in_features, len(loop.heads), batch_first=True)
-    look.copy_weights(loop, theirs)
+    inspection.copy_weights(loop, theirs)
     hidden = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
     same_both_ways(loop, lambda x: theirs(x, x, x, attn_mask=hidden, need_weights=False)[0], x)
 
@@ -78,12 +78,12 @@ def test_attention_maps_are_the_weights_that_the_explicit_path_uses(shape):
     loop, x = built(shape)
     C, T = x.shape[2], x.shape[1]
     fused = CausalSelfAttention(C, len(loop.heads))
-    look.copy_weights(loop, fused)
+    inspection.copy_weights(loop, fused)
     tokens = torch.randint(7, (x.shape[0], T))
     for layer in (loop, fused):
         torch.manual_seed(1)
         model = LanguageModel(7, 9, C, nn.Sequential(layer))
-        maps = look.attention_maps(model, tokens)[0]  # (B, H, T, T)
+        maps = inspection.attention_maps(model, tokens)[0]  # (B, H, T, T)
         inside = model.token_embedding_table(tokens) + model.position_embedding_table(
             torch.arange(T)
         )
@@ -98,7 +98,7 @@ def test_attention_maps_of_several_layers_come_in_order_and_add_to_one():
         7, 6, 8, nn.Sequential(CausalSelfAttention(8, 2), nn.Tanh(), MultiHeadAttention(8, 2, 6))
     ).train()
     tokens = torch.randint(7, (3, 5))
-    maps = look.attention_maps(model, tokens)
+    maps = inspection.attention_maps(model, tokens)
     assert maps.shape == (2, 3, 2, 5, 5) and model.training
     assert torch.allclose(maps.sum(dim=-1), torch.ones(2, 3, 2, 5)) and maps.triu(1).max() == 0
     first = LanguageModel(7, 6, 8, model.body[0])
@@ -109,16 +109,16 @@ def test_attention_maps_of_several_layers_come_in_order_and_add_to_one():
             if "body.2" not in n
         }
     )
-    assert torch.allclose(look.attention_maps(first, tokens)[0], maps[0])
+    assert torch.allclose(inspection.attention_maps(first, tokens)[0], maps[0])
 
 
 def test_a_model_without_attention_and_an_unknown_id_get_a_sentence():
     with pytest.raises(ValueError, match="no attention layer"):
-        look.attention_maps(
+        inspection.attention_maps(
             LanguageModel(7, 6, 8, nn.Identity()), torch.zeros(1, 3, dtype=torch.long)
         )
     with pytest.raises(ValueError, match="id 7"):
-        look.attention_maps(LanguageModel(7, 6, 8, Head(8, 8, 6)), torch.full((1, 3), 7))
+        inspection.attention_maps(LanguageModel(7, 6, 8, Head(8, 8, 6)), torch.full((1, 3), 7))
 
 
 BODIES = {
@@ -133,19 +133,19 @@ BODIES = {
 @pytest.mark.parametrize(("body", "T"), list(itertools.product(BODIES, [1, 2, 5, 6])))
 def test_no_token_sees_the_future_in_any_model_of_the_series(body, T):
     torch.manual_seed(0)
-    look.assert_causal(LanguageModel(11, 6, 8, BODIES[body]()), T)
+    inspection.assert_causal(LanguageModel(11, 6, 8, BODIES[body]()), T)
 
 
 def no_mask():
     head = Head(8, 8, 6)
-    head.allowed.fill_(True)
+    head.mask.fill_(True)
     return head
 
 
 class OffByOne(Head):
     def __init__(self, *sizes):
         super().__init__(*sizes)
-        self.allowed.copy_(torch.ones_like(self.allowed).tril(1))
+        self.mask.copy_(torch.ones_like(self.mask).tril(1))
 
 
 class MeanOverTime(nn.Module):
@@ -157,14 +157,14 @@ class MeanOverTime(nn.Module):
 def test_a_model_that_sees_the_future_is_caught(leak):
     torch.manual_seed(0)
     with pytest.raises(AssertionError, match="sees the future"):
-        look.assert_causal(LanguageModel(11, 6, 8, leak()))
+        inspection.assert_causal(LanguageModel(11, 6, 8, leak()))
 
 
 def test_a_model_whose_logits_never_move_proves_nothing():
     model = LanguageModel(11, 6, 8, nn.Identity())
     nn.init.zeros_(model.lm_head.weight)
     with pytest.raises(AssertionError, match="nothing can be seen"):
-        look.assert_causal(model)
+        inspection.assert_causal(model)
 
 
 def test_a_leak_too_small_to_move_the_logits_is_caught_by_the_gradient():
@@ -173,24 +173,24 @@ def test_a_leak_too_small_to_move_the_logits_is_caught_by_the_gradient():
             return x + 1e-12 * x.mean(dim=1, keepdim=True)
 
     model = LanguageModel(11, 6, 8, Whisper())
-    look.assert_change_moves_nothing_earlier(model, torch.zeros(1, 6, dtype=torch.long))
+    inspection.assert_change_moves_nothing_earlier(model, torch.zeros(1, 6, dtype=torch.long))
     with pytest.raises(AssertionError, match="gradient reaches a later token"):
-        look.assert_causal(model)
+        inspection.assert_causal(model)
 
 
 def test_taking_the_mask_away_leaves_the_model_itself_alone():
     model = LanguageModel(11, 6, 8, Head(8, 8, 6))
-    twin = look.without_mask(model)
-    look.assert_causal(model)
+    twin = inspection.without_mask(model)
+    inspection.assert_causal(model)
     with pytest.raises(AssertionError):
-        look.assert_causal(twin)
+        inspection.assert_causal(twin)
 
 
 @pytest.mark.parametrize(
     "make", [lambda: MultiHeadAttention(10, 3, 8), lambda: CausalSelfAttention(10, 3)]
 )
 def test_a_width_that_the_heads_cannot_share_gets_a_sentence(make):
-    with pytest.raises(ValueError, match="n_embd 10 cannot be shared by 3 heads"):
+    with pytest.raises(ValueError, match="n_embd 10 cannot be split over 3 heads"):
         make()
 
 
@@ -209,13 +209,13 @@ def test_texts_longer_than_block_size_and_floats_get_a_sentence():
 def test_the_triangle_is_neither_trained_nor_saved():
     model = LanguageModel(11, 6, 8, MultiHeadAttention(8, 2, 6))
     assert not any(
-        "allowed" in name for name in [*model.state_dict(), *dict(model.named_parameters())]
+        "mask" in name for name in [*model.state_dict(), *dict(model.named_parameters())]
     )
 
 
 def test_weights_between_layers_of_other_sizes_are_not_copied():
     with pytest.raises(ValueError, match="same n_embd"):
-        look.copy_weights(MultiHeadAttention(8, 2, 6), CausalSelfAttention(4, 2))
+        inspection.copy_weights(MultiHeadAttention(8, 2, 6), CausalSelfAttention(4, 2))
 
 
 def test_a_language_model_adds_token_and_place_and_scores_with_its_head():

@@ -4,7 +4,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from gptlib.bigram import BigramLanguageModel
-from gptlib.instruments.write import stream, write
+from gptlib.instruments.show.write import stream, write
 from gptlib.sample import generate
 from gptlib.tokenizer import CharTokenizer
 

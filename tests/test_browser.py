@@ -19,8 +19,8 @@ import pytest
 from browser import chromium, chromium_path
 from nbformat.v4 import new_code_cell, new_notebook
 
-from gptlib.instruments import authoring
-from gptlib.instruments.widgets import AttentionExplorer
+from gptlib.instruments.publish import authoring
+from gptlib.instruments.show.widgets import AttentionExplorer
 from gptlib.model import GPT, GPTConfig
 from gptlib.tokenizer import CharTokenizer
 

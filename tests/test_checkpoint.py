@@ -6,7 +6,7 @@ import torch
 import torch.nn as nn
 from safetensors import safe_open
 
-from gptlib.instruments import checkpoint
+from gptlib.instruments.models import checkpoint
 from gptlib.train import TrainConfig, train
 
 CONFIG = TrainConfig(steps=12, batch_size=4, block_size=5, eval_every=5, eval_batches=1)

@@ -7,9 +7,9 @@ import pytest
 import torch
 import torch.nn as nn
 
-from gptlib.instruments import checks
-from gptlib.instruments.checks.answering import Both
-from gptlib.instruments.checks.judging import Check, same
+from gptlib.instruments.exercises import checks
+from gptlib.instruments.exercises.checks.answering import Both
+from gptlib.instruments.exercises.checks.judging import Check, same
 
 EVERY = {
     name: check for exercises in checks.EXERCISES.values() for name, check in exercises.items()

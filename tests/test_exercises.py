@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from gptlib.data import load_text, train_val_split
-from gptlib.instruments import authoring, checks
+from gptlib.instruments.exercises import checks
+from gptlib.instruments.publish import authoring
 from gptlib.tokenizer import LECTURE_ALPHABET, CharTokenizer
 from gptlib.train import TrainConfig
 
@@ -19,7 +20,7 @@ BLOCK = re.compile(r"```python\n(.*?)```", re.S)
 # what stands in the notebook at that point and is not a definition
 GIVEN = {
     "06": "model = LanguageModel(65, 8, 32, CausalSelfAttention(32, 4))",
-    "11": "model, tokenizer = shipped.shipped()\nletters = 'aeioubcdfghjklmnpqrstvwxyz'\n"
+    "11": "model, tokenizer = pretrained.load()\nletters = 'aeioubcdfghjklmnpqrstvwxyz'\n"
     "groups = torch.combinations(torch.arange(26), 5)",
 }
 
@@ -234,7 +235,7 @@ SLIPS = [
     ("looks_back", "diagonal(-1", "diagonal(1", "the letter after"),
     (
         "logit_lens",
-        "model.lm_head(model.body[-1](x))",
+        "model.lm_head(model.norm(x))",
         "model.lm_head(x)",
         "the last norm is missing",
     ),

@@ -12,9 +12,11 @@ import torch
 import torch.nn as nn
 
 from gptlib.bigram import BigramLanguageModel
-from gptlib.instruments import experiments, look, plots
-from gptlib.instruments.catalogue import EXPERIMENTS
-from gptlib.instruments.experiments import Experiment, Variant
+from gptlib.instruments.measure import experiments
+from gptlib.instruments.measure.catalogue import EXPERIMENTS
+from gptlib.instruments.measure.experiments import Experiment, Variant
+from gptlib.instruments.models import inspection
+from gptlib.instruments.show import plots
 from gptlib.train import TrainConfig
 
 ROOT = Path(__file__).parents[1]
@@ -171,12 +173,12 @@ def test_no_token_sees_the_future_in_any_model_that_is_compared_but_the_one_with
         torch.manual_seed(0)
         if variant == "without mask":
             with pytest.raises(AssertionError, match="sees the future"):
-                look.assert_causal(made.build(), 4)
+                inspection.assert_causal(made.build(), 4)
         else:
             model = made.build()
             for weight in model.parameters():  # a head of zeros would show nothing
                 _ = nn.init.normal_(weight, std=0.3) if not weight.any() else None
-            look.assert_causal(model, min(4, getattr(model, "block_size", 4)))
+            inspection.assert_causal(model, min(4, getattr(model, "block_size", 4)))
 
 
 def test_the_controls_have_as_many_weights_as_what_they_control():

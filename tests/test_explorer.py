@@ -11,9 +11,9 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from gptlib.attention import CausalSelfAttention, Head, MultiHeadAttention
-from gptlib.instruments import look, shipped, subwords
-from gptlib.instruments.explorer import compute, explorer, packing, still
-from gptlib.instruments.widgets import AttentionExplorer
+from gptlib.instruments.models import inspection, pretrained, subwords
+from gptlib.instruments.show.explorer import compute, explorer, packing, still
+from gptlib.instruments.show.widgets import AttentionExplorer
 from gptlib.model import GPT, GPTConfig, LanguageModel
 from gptlib.modern import ModernGPT
 from gptlib.tokenizer import CharTokenizer
@@ -59,7 +59,7 @@ def batch(text):
 @each_model
 def test_the_spelled_out_twin_computes_what_the_model_computes(make):
     model, tokens = make().eval(), batch("wherefore art")
-    layers = look.attention_layers(model).values()
+    layers = inspection.attention_layers(model).values()
     with torch.no_grad(), compute.swapped(layers, temperature=1.0, masked=True):
         twin = model(tokens)
     assert torch.allclose(twin, model(tokens), atol=1e-5)
@@ -69,7 +69,7 @@ def test_the_spelled_out_twin_computes_what_the_model_computes(make):
 def test_the_twins_weights_are_those_that_look_reads_and_the_model_is_left_as_it_was(make):
     model, tokens = make(), batch("wherefore art")
     maps, _ = compute.attention_and_chances(model, tokens, temperature=1 + 1e-9)
-    assert torch.allclose(maps, look.attention_maps(model, tokens)[:, 0], atol=1e-5)
+    assert torch.allclose(maps, inspection.attention_maps(model, tokens)[:, 0], atol=1e-5)
     assert model.training and not any("forward" in part.__dict__ for part in model.modules())
 
 
@@ -79,19 +79,19 @@ def test_a_temperature_divides_the_scores_in_every_layer():
     for block in (m for m in divided.modules() if isinstance(m, CausalSelfAttention)):
         block.qkv.weight.data[:16] /= 3  # the queries
     maps, chances = compute.attention_and_chances(model, tokens, temperature=3.0)
-    assert torch.allclose(maps, look.attention_maps(divided, tokens)[:, 0], atol=1e-5)
+    assert torch.allclose(maps, inspection.attention_maps(divided, tokens)[:, 0], atol=1e-5)
     assert torch.allclose(chances, F.softmax(divided(tokens)[0], dim=-1), atol=1e-5)
 
 
 def test_without_mask_the_chances_are_those_of_a_model_whose_heads_see_the_future():
     layers = [MultiHeadAttention(16, 2, 16) for _ in range(2)]
     model, tokens = in_language_model(nn.Sequential(*layers)), batch("thou")
-    expected = F.softmax(look.without_mask(model)(tokens)[0], dim=-1)
+    expected = F.softmax(inspection.without_mask(model)(tokens)[0], dim=-1)
     maps, chances = compute.attention_and_chances(model, tokens, masked=False)
     assert torch.allclose(chances, expected, atol=1e-6) and maps.triu(1).max() > 0.01
     for number, layer in enumerate(layers):  # the same heads in one matrix product
         model.body[number] = CausalSelfAttention(16, 2)
-        look.copy_weights(layer, model.body[number])
+        inspection.copy_weights(layer, model.body[number])
     _, chances = compute.attention_and_chances(model, tokens, masked=False)
     assert torch.allclose(chances, expected, atol=1e-6)
 
@@ -107,7 +107,9 @@ def test_an_attention_that_has_no_twin_gets_a_sentence_when_one_is_needed(monkey
     class Strange(nn.Linear):
         pass
 
-    monkeypatch.setitem(look.READERS, "Strange", lambda layer, x: torch.ones(1, 1, 4, 4).tril())
+    monkeypatch.setitem(
+        inspection.READERS, "Strange", lambda layer, x: torch.ones(1, 1, 4, 4).tril()
+    )
     model = in_language_model(Strange(16, 16))
     assert compute.attention_and_chances(model, batch("thou"))[0].shape == (1, 1, 4, 4)
     with pytest.raises(ValueError, match="needs Strange spelled out"):
@@ -126,7 +128,7 @@ def decoded(explorer):
 def test_the_bytes_are_the_attention_maps_to_one_level_of_255(make):
     model = make()
     explorer = AttentionExplorer(model, TOKENS, "wherefore art")
-    expected = look.attention_maps(model, batch("wherefore art"))[:, 0]
+    expected = inspection.attention_maps(model, batch("wherefore art"))[:, 0]
     assert explorer.sizes["causal"] and torch.equal(explorer.maps, expected)
     assert (decoded(explorer) - expected).abs().max() <= 1 / 255
     explorer.masked = False
@@ -219,7 +221,7 @@ def test_the_steps_are_all_there_at_once_and_the_slider_shows_each_ones_maps():
     each = len(explorer.weights) // 3
     for place, (step, model) in enumerate(steps.items()):
         explorer.step = step
-        expected = look.attention_maps(model, batch("thou"))[:, 0]
+        expected = inspection.attention_maps(model, batch("thou"))[:, 0]
         assert torch.equal(explorer.maps, expected)
         assert explorer.weights[place * each :][:each] == packing.pack(expected, causal=True)
 
@@ -231,7 +233,7 @@ def test_steps_that_are_too_large_together_are_computed_when_the_slider_asks(mon
     assert (explorer.step, explorer.stored) == (50, [50])
     explorer.step = 0
     assert explorer.stored == [0]
-    assert torch.equal(explorer.maps, look.attention_maps(steps[0], batch("thou"))[:, 0])
+    assert torch.equal(explorer.maps, inspection.attention_maps(steps[0], batch("thou"))[:, 0])
     explorer.step = 7
     assert explorer.sentence == "there is no step 7; there are [0, 50]" and explorer.stored == [0]
 
@@ -307,7 +309,7 @@ def test_a_thinned_map_keeps_its_largest_weights():
 
 
 def test_the_shipped_model_is_explored():
-    explorer = AttentionExplorer(*shipped.shipped(), "ROMEO:\nO, my love")
+    explorer = AttentionExplorer(*pretrained.load(), "ROMEO:\nO, my love")
     assert explorer.tokens[6] == "↵" and explorer.maps.shape == (6, 6, 17, 17)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gptlib.instruments import homework
+from gptlib.instruments.exercises import status
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +33,7 @@ def my(tmp_path):
         path.write_text(json.dumps({"cells": list(cells)}), encoding="utf-8")
         brought = "another text" if opened else sha256(path.read_bytes()).hexdigest()
         (folder / ".lectures.json").write_text(json.dumps({name: brought}))
-        return homework.table(folder)
+        return status.table(folder)
 
     return save
 
@@ -78,11 +78,11 @@ def test_a_missing_or_broken_note_of_what_was_copied_hides_nothing(my, tmp_path)
     my("03_a.ipynb", cell("window", "right: so\n"))
     for broken in ("", "3", "{"):
         (tmp_path / "my" / ".lectures.json").write_text(broken)
-        assert "1 done" in homework.table(tmp_path / "my")
+        assert "1 done" in status.table(tmp_path / "my")
 
 
 def test_without_my_there_is_one_sentence(tmp_path):
-    text = homework.table(tmp_path / "my")
+    text = status.table(tmp_path / "my")
     assert "There is no my/ yet" in text and "\n" not in text
 
 

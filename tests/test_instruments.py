@@ -7,9 +7,11 @@ import torch
 from PIL import Image
 
 from gptlib.bigram import BigramLanguageModel
-from gptlib.instruments import plots, progress, subwords, turns, widgets
-from gptlib.instruments.landmarks import landmarks
-from gptlib.instruments.progress import NotebookPanel, clock, watch
+from gptlib.instruments.measure import timing
+from gptlib.instruments.measure.baselines import landmarks
+from gptlib.instruments.models import subwords
+from gptlib.instruments.show import plots, progress, widgets
+from gptlib.instruments.show.progress import NotebookPanel, clock, watch
 from gptlib.tokenizer import CharTokenizer
 from gptlib.train import TrainConfig, full_loss, train
 
@@ -205,11 +207,11 @@ def test_pieces_put_together_are_the_text():
 def test_what_takes_turns_counts_with_the_middle_of_its_rounds_and_its_better_number_of_threads(
     monkeypatch,
 ):
-    monkeypatch.setattr(turns.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(timing.os, "cpu_count", lambda: 2)
     before, asked = torch.get_num_threads(), []
     took = iter([3, 10, 1, 10, 2, 10, 5, 7, 4, 7, 9, 7])  # one thread, then two; a, b, a, b, a, b
-    monkeypatch.setattr(turns, "seconds", lambda way: (way(), next(took))[1])
+    monkeypatch.setattr(timing, "seconds", lambda way: (way(), next(took))[1])
     ways = {name: lambda name=name: asked.append((name, torch.get_num_threads())) for name in "ab"}
-    assert turns.fastest(ways, rounds=3) == {"a": 2, "b": 7}
+    assert timing.fastest(ways, rounds=3) == {"a": 2, "b": 7}
     assert asked == [("a", 1), ("b", 1)] * 3 + [("a", 2), ("b", 2)] * 3
     assert torch.get_num_threads() == before

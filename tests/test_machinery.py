@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from gptlib.instruments import authoring
+from gptlib.instruments.publish import authoring
 
 ROOT = Path(__file__).parents[1]
 

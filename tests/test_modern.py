@@ -13,12 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from gptlib.cached import Remembering, generate_cached, generate_rolling
-from gptlib.instruments import growth, look, scaled_up
-from gptlib.instruments.catalogue import modern as catalogue
-from gptlib.instruments.catalogue import speedrun
-from gptlib.instruments.experiments import Trained
-from gptlib.instruments.fast import FastRMSNorm, LinearForOne, for_one_token, with_fast_norms
+from gptlib.cached import CachedGPT, generate_cached, generate_rolling
+from gptlib.instruments.measure import growth, scaled_up
+from gptlib.instruments.measure.catalogue import modern as catalogue
+from gptlib.instruments.measure.catalogue import speedrun
+from gptlib.instruments.measure.experiments import Trained
+from gptlib.instruments.models import inspection
+from gptlib.instruments.models.fast import (
+    FastRMSNorm,
+    LinearForOne,
+    optimized_for_decoding,
+    with_fast_norms,
+)
 from gptlib.layers import Block
 from gptlib.model import GPT, GPTConfig
 from gptlib.modern import (
@@ -28,9 +34,8 @@ from gptlib.modern import (
     Muon,
     RMSNorm,
     RoPE,
-    SquaredFeedForward,
-    orthogonalize,
-    without_biases,
+    SquaredReLUFeedForward,
+    newton_schulz,
     zero_projections,
 )
 from gptlib.sample import generate
@@ -105,36 +110,37 @@ def test_modern_attention_is_what_its_formula_says_position_by_position():
 
 def test_its_attention_maps_can_be_read_from_outside_and_give_its_output():
     model = shaken(ModernGPT(TINY))
-    maps = look.attention_maps(model, torch.randint(11, (2, 8)))
+    maps = inspection.attention_maps(model, torch.randint(11, (2, 8)))
     assert maps.shape == (2, 2, 2, 8, 8) and torch.allclose(maps.sum(-1), torch.ones(2, 2, 2, 8))
-    attention, x = model.body[1].attention, torch.randn(2, 8, 16)
-    mixed = look.reader_of(attention)(attention, x) @ attention.heads(x)[2]
+    attention, x = model.blocks[0].attention, torch.randn(2, 8, 16)
+    mixed = inspection.reader_of(attention)(attention, x) @ attention.project_qkv(x)[2]
     assert torch.allclose(attention(x), attention.proj(mixed.transpose(1, 2).flatten(2)), atol=1e-5)
 
 
 def test_normed_queries_and_keys_bound_every_score_however_large_the_stream():
     attention = ModernAttention(16, 2)
-    q, k, _ = attention.heads(1000 * torch.randn(2, 8, 16))
+    q, k, _ = attention.project_qkv(1000 * torch.randn(2, 8, 16))
     assert (q @ k.mT / math.sqrt(8)).abs().max() <= math.sqrt(8) + 1e-3
 
 
 def test_squared_feed_forward_squares_what_the_relu_lets_through():
-    layer, x = SquaredFeedForward(4), torch.randn(2, 3, 4)
+    layer, x = SquaredReLUFeedForward(4), torch.randn(2, 3, 4)
     inside = (x @ layer.expand.weight.T + layer.expand.bias).clamp(min=0) ** 2
     assert torch.allclose(layer(x), inside @ layer.proj.weight.T + layer.proj.bias, atol=1e-6)
 
 
 def test_with_zero_projections_a_block_is_the_identity_and_the_model_knows_nothing():
     model = zero_projections(GPT(TINY))
-    block, x = model.body[1], torch.randn(2, 8, 16)
+    block, x = model.blocks[0], torch.randn(2, 8, 16)
     assert isinstance(block, Block) and torch.equal(block(x), x)
     tokens = torch.randint(11, (2, 8))
     assert abs(next_token_loss(model(tokens), tokens).item() - math.log(11)) < 1e-6
 
 
-def test_no_linear_layer_keeps_a_bias():
-    kept = [name for name, _ in without_biases(GPT(TINY)).named_parameters() if "bias" in name]
-    assert kept == [name for name in kept if ".ln" in name or name == "body.3.bias"] and kept
+def test_no_linear_layer_of_the_recipe_keeps_a_bias():
+    bare = catalogue.without_biases(GPT(TINY))
+    kept = [name for name, _ in bare.named_parameters() if "bias" in name]
+    assert kept == [name for name in kept if ".ln" in name or name == "norm.bias"] and kept
 
 
 # ---- the model
@@ -147,7 +153,7 @@ def test_a_modern_gpt_has_as_many_parameters_as_one_counts_by_hand():
 
 
 def test_no_token_sees_the_future_in_a_modern_gpt():
-    look.assert_causal(shaken(ModernGPT(TINY)))
+    inspection.assert_causal(shaken(ModernGPT(TINY)))
 
 
 def test_a_modern_gpt_knows_the_order_of_its_tokens_without_a_table():
@@ -178,7 +184,7 @@ def test_an_orthogonalized_matrix_keeps_its_singular_vectors_and_has_values_near
     U, _, Vh = torch.linalg.svd(directions(rows, columns), full_matrices=False)
     S = torch.logspace(0, -2, min(rows, columns))  # the largest a hundred times the smallest
     inside = (
-        U.mT @ orthogonalize(U * S @ Vh) @ Vh.mT
+        U.mT @ newton_schulz(U * S @ Vh) @ Vh.mT
     )  # diagonal if the singular vectors are the same
     assert torch.allclose(inside, inside.diag().diag(), atol=1e-2)
     assert inside.diag().min() > 0.6 and inside.diag().max() < 1.3
@@ -190,14 +196,14 @@ def test_the_polynomial_on_the_small_matrix_is_the_one_on_the_whole():
     for _ in range(5):
         A = X @ X.T
         X = 3.4445 * X + (-4.7750 * A + 2.0315 * A @ A) @ X
-    assert torch.allclose(orthogonalize(G.float()), X.float(), atol=1e-4)
+    assert torch.allclose(newton_schulz(G.float()), X.float(), atol=1e-4)
 
 
 def test_a_batch_of_matrices_is_orthogonalized_one_by_one():
     G = torch.stack([directions(6, 4, seed) for seed in range(3)])
-    alone = torch.stack([orthogonalize(matrix) for matrix in G])
-    assert torch.allclose(orthogonalize(G), alone, atol=1e-4)
-    assert orthogonalize(torch.zeros(2, 3)).abs().max() == 0
+    alone = torch.stack([newton_schulz(matrix) for matrix in G])
+    assert torch.allclose(newton_schulz(G), alone, atol=1e-4)
+    assert newton_schulz(torch.zeros(2, 3)).abs().max() == 0
 
 
 def test_muon_takes_torchs_steps():
@@ -268,7 +274,7 @@ def test_cached_sampling_is_generate_token_for_token(kind, sampling, T, n):
 @pytest.mark.parametrize("kind", MODELS)
 def test_what_it_remembers_gives_the_logits_of_the_whole_text(kind):
     model, tokens = MODELS[kind], torch.randint(11, (2, 8))
-    remembering = Remembering(model, 2)
+    remembering = CachedGPT(model, 2)
     with torch.no_grad():
         for T in range(3, 9):
             assert torch.allclose(
@@ -278,7 +284,7 @@ def test_what_it_remembers_gives_the_logits_of_the_whole_text(kind):
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_the_twin_for_single_tokens_shares_every_weight_and_writes_the_same(kind):
-    twin = for_one_token(MODELS[kind])
+    twin = optimized_for_decoding(MODELS[kind])
     for (name, mine), other in zip(twin.named_parameters(), MODELS[kind].parameters(), strict=True):
         assert mine is other, name
     assert torch.equal(drawn(generate_cached, twin, 3, 20), drawn(generate, MODELS[kind], 3, 20))
@@ -300,7 +306,7 @@ def test_the_linear_layer_for_single_tokens_is_torchs(shape, size, bias):
 
 def test_up_to_block_size_each_token_is_read_once():
     model, read = MODELS["ModernGPT"], []
-    hook = model.body[1].ln1.register_forward_pre_hook(lambda _, x: read.append(x[0].shape[1]))
+    hook = model.blocks[0].ln1.register_forward_pre_hook(lambda _, x: read.append(x[0].shape[1]))
     drawn(generate_cached, model, 3, 8)
     hook.remove()
     assert read == [3, 1, 1, 1, 1, 1, 8, 8]  # then the window moves

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from gptlib.instruments import authoring, experiments
+from gptlib.instruments.measure import experiments
+from gptlib.instruments.publish import authoring
 
 PATHS = sorted(authoring.NOTEBOOKS.glob("*.ipynb"))
 NOTEBOOKS = {path.name: authoring.read(path) for path in PATHS}

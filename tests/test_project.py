@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import run
-from gptlib.instruments import authoring
+from gptlib.instruments.publish import authoring
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -98,7 +98,7 @@ def test_ruff_finds_nothing_in_code_tests_and_notebooks():
         assert done.returncode == 0, done.stdout
 
 
-def test_taught_modules_import_torch_doors_and_taught_modules_only():
+def test_taught_modules_import_torch_validate_and_taught_modules_only():
     allowed = {"torch", "gptlib", "contextlib", "dataclasses", "pathlib", "math"}
     for module in authoring.TAUGHT:
         path = ROOT / "gptlib" / f"{module}.py"

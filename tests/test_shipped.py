@@ -5,17 +5,18 @@ import csv
 import pytest
 import torch
 
-from gptlib.instruments import checkpoint, experiments, look, recipes, shipped
-from gptlib.instruments.write import write
+from gptlib.instruments.measure import experiments, recipes
+from gptlib.instruments.models import checkpoint, inspection, pretrained
+from gptlib.instruments.show.write import write
 from gptlib.model import GPT, GPTConfig
 from gptlib.train import full_loss
 
-CHECKPOINTS = shipped.CHECKPOINTS
+CHECKPOINTS = pretrained.CHECKPOINTS
 
 
 def test_the_shipped_model_scores_what_its_note_and_its_log_say_and_at_most_1_55():
     torch.set_num_threads(1)
-    model, _ = shipped.shipped()
+    model, _ = pretrained.load()
     about, _ = checkpoint.read(CHECKPOINTS / "shakespeare.safetensors")
     measured = full_loss(model, experiments.read_data(experiments.CORPUS)[1], model.block_size)
     assert measured <= 1.55 and model.block_size >= 128
@@ -35,7 +36,7 @@ def test_the_checkpoints_are_small():
 
 
 def test_the_snapshots_learn_from_one_to_the_next():
-    models = shipped.snapshots()
+    models = pretrained.snapshots()
     assert tuple(models) == recipes.RECIPES["snapshots"].keep
     tokens = experiments.read_data(experiments.CORPUS)[1][:10_000]
     losses = [full_loss(model, tokens, model.block_size) for model in models.values()]
@@ -43,11 +44,11 @@ def test_the_snapshots_learn_from_one_to_the_next():
 
 
 def test_the_shipped_model_is_causal_and_writes_its_alphabet():
-    model, tokenizer = shipped.shipped()
-    look.assert_causal(model, 12)
+    model, tokenizer = pretrained.load()
+    inspection.assert_causal(model, 12)
     text = write(model, tokenizer, "ROMEO:\n", 40, seed=1)
     assert len(text) == 40 and not model.training
-    assert look.attention_maps(model, torch.tensor([tokenizer.encode("ROMEO:")])).shape == (
+    assert inspection.attention_maps(model, torch.tensor([tokenizer.encode("ROMEO:")])).shape == (
         6,
         1,
         6,
@@ -60,7 +61,7 @@ def test_loading_a_model_uses_up_no_randomness():
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    shipped.shipped()
+    pretrained.load()
     assert torch.equal(torch.rand(1), expected)
 
 
@@ -69,12 +70,12 @@ def test_a_readers_own_model_is_loaded_in_the_same_way_and_a_note_without_sizes_
 ):
     model = GPT(GPTConfig(vocab_size=3, block_size=4, n_embd=8, n_head=2, n_layer=1))
     checkpoint.save(tmp_path / "mine", model, {"sizes": vars(model.config), "alphabet": "xyz"})
-    again, tokenizer = shipped.load_gpt(tmp_path / "mine")
+    again, tokenizer = pretrained.load_gpt(tmp_path / "mine")
     tokens = torch.tensor([tokenizer.encode("zyx")])
     assert torch.equal(again(tokens), model.eval()(tokens))
     checkpoint.save(tmp_path / "bare", model)
     with pytest.raises(ValueError, match="does not say its sizes"):
-        shipped.load_gpt(tmp_path / "bare")
+        pretrained.load_gpt(tmp_path / "bare")
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_a_recipe_leaves_a_log_and_the_best_model_and_goes_on_where_it_was_broke
     recipes.make("small")
     rows = list(csv.DictReader((small_recipe / "data" / "results" / "small_training.csv").open()))
     assert [row["step"] for row in rows] == ["0", "2", "4", "6"]
-    model, _ = shipped.load_gpt(small_recipe / "data" / "checkpoints" / "small.safetensors")
+    model, _ = pretrained.load_gpt(small_recipe / "data" / "checkpoints" / "small.safetensors")
     about, tensors = checkpoint.read(small_recipe / "data" / "checkpoints" / "small.safetensors")
     assert about["full_loss"] == min(float(row["full_loss"]) for row in rows[1:])
     assert all(tensor.dtype == torch.float16 for tensor in tensors.values())

@@ -13,11 +13,11 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import run
-from gptlib.instruments import authoring
-from gptlib.instruments.site import folder as folders
-from gptlib.instruments.site import live
-from gptlib.instruments.site.export import export
-from gptlib.instruments.site.formulas import mathml
+from gptlib.instruments.publish import authoring
+from gptlib.instruments.publish.site import folder as folders
+from gptlib.instruments.publish.site import live
+from gptlib.instruments.publish.site.export import export
+from gptlib.instruments.publish.site.formulas import mathml
 
 PNG = base64.b64encode(b"\x89PNG, only the beginning of one").decode()
 FORMULAS = r"""Inline $\mathbf{W}_o$ and $a<b$, displayed

@@ -4,8 +4,8 @@ import pytest
 from browser import chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from gptlib.instruments import authoring
-from gptlib.instruments.site.export import export
+from gptlib.instruments.publish import authoring
+from gptlib.instruments.publish.site.export import export
 
 TOY = '''
 import anywidget, traitlets

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from gptlib.bigram import BigramLanguageModel
 from gptlib.data import get_batch
-from gptlib.instruments.landmarks import landmarks
+from gptlib.instruments.measure.baselines import landmarks
 from gptlib.train import TrainConfig, estimate_loss, evaluating, full_loss, next_token_loss, train
 
 CONFIG = TrainConfig(

@@ -9,9 +9,9 @@ import torch.nn as nn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptlib.instruments import look
-from gptlib.instruments.fast import with_fast_norms
-from gptlib.instruments.hugging_face import as_hugging_face
+from gptlib.instruments.models import inspection
+from gptlib.instruments.models.fast import with_fast_norms
+from gptlib.instruments.models.hugging_face import as_hugging_face
 from gptlib.layers import Block, FeedForward, LayerNorm
 from gptlib.model import GPT, GPTConfig
 from gptlib.train import next_token_loss
@@ -79,7 +79,7 @@ def test_a_block_whose_projections_are_zero_is_the_identity():
 
 @pytest.mark.parametrize(("n_layer", "T"), itertools.product([1, 3], [1, 2, 6]))
 def test_no_token_sees_the_future_in_a_gpt(n_layer, T):
-    look.assert_causal(gpt(n_layer=n_layer, dropout=0.5), T)
+    inspection.assert_causal(gpt(n_layer=n_layer, dropout=0.5), T)
 
 
 def test_the_parameters_are_as_many_as_counted_by_hand():
@@ -104,7 +104,7 @@ def test_dropout_acts_in_training_and_never_in_eval():
 
 
 def test_attention_maps_of_a_gpt_have_all_layers_and_heads():
-    maps = look.attention_maps(gpt(), torch.randint(11, (2, 5)))
+    maps = inspection.attention_maps(gpt(), torch.randint(11, (2, 5)))
     assert maps.shape == (2, 2, 3, 5, 5) and torch.allclose(maps.sum(-1), torch.ones(2, 2, 3, 5))
 
 
@@ -117,5 +117,5 @@ def test_torchs_own_norms_in_place_of_ours_change_nothing():
 
 
 def test_a_gpts_width_must_be_shared_by_its_heads():
-    with pytest.raises(ValueError, match="n_embd 12 cannot be shared by 5 heads"):
+    with pytest.raises(ValueError, match="n_embd 12 cannot be split over 5 heads"):
         gpt(n_head=5)

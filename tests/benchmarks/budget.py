@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from gptlib.instruments import authoring  # noqa: E402
+from gptlib.instruments.publish import authoring  # noqa: E402
 
 TAUGHT = ", ".join(f"gptlib.{path.stem}" for path in sorted((ROOT / "gptlib").glob("[a-z]*.py")))
 

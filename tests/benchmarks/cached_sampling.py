@@ -14,10 +14,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import torch
 
-from gptlib.cached import Remembering, generate_cached
-from gptlib.instruments.fast import for_one_token, with_fast_norms
-from gptlib.instruments.hugging_face import as_hugging_face
-from gptlib.instruments.turns import fastest
+from gptlib.cached import CachedGPT, generate_cached
+from gptlib.instruments.measure.timing import fastest
+from gptlib.instruments.models.fast import optimized_for_decoding, with_fast_norms
+from gptlib.instruments.models.hugging_face import as_hugging_face
 from gptlib.model import GPT, GPTConfig
 from gptlib.sample import generate
 
@@ -29,8 +29,8 @@ def ways(gpt):
     """{what: function without arguments} of everything that is compared."""
     theirs = as_hugging_face(gpt)
     start, whole = torch.zeros(1, 1, dtype=torch.long), torch.randint(gpt.vocab_size, (1, T))
-    writer = for_one_token(gpt)
-    remembering = Remembering(writer, 1)
+    writer = optimized_for_decoding(gpt)
+    remembering = CachedGPT(writer, 1)
     remembering(whole[:, :-1])
     options = {"max_new_tokens": T - 1, "min_new_tokens": T - 1, "do_sample": True, "top_k": 0}
 

@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import explorer_page  # noqa: E402
 from browser import chromium  # noqa: E402
 
-from gptlib.instruments.widgets import AttentionExplorer  # noqa: E402
+from gptlib.instruments.show.widgets import AttentionExplorer  # noqa: E402
 from gptlib.model import GPT, GPTConfig  # noqa: E402
 from gptlib.tokenizer import CharTokenizer  # noqa: E402
 

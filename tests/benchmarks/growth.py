@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from gptlib.instruments import growth
+from gptlib.instruments.measure import growth
 
 if __name__ == "__main__":
     growth.main([])

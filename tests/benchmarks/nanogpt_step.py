@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from gptlib.instruments.catalogue.modern import SIZES, NanoConfig, nano_gpt
-from gptlib.instruments.experiments import CORPUS, read_data
-from gptlib.instruments.turns import fastest
+from gptlib.instruments.measure.catalogue.modern import SIZES, NanoConfig, nano_gpt
+from gptlib.instruments.measure.experiments import CORPUS, read_data
+from gptlib.instruments.measure.timing import fastest
 from gptlib.train import next_token_loss, train
 
 BLOCKS, STEPS = 15, 10

@@ -1,0 +1,1 @@
+"""The exercises' checks, and how far a reader has come."""

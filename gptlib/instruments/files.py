@@ -1,0 +1,40 @@
+"""Where things lie, and how they are written: whole or not at all. Standard library only."""
+
+import csv
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "data"
+NOTEBOOKS = ROOT / "notebooks"
+MY = ROOT / "my"  # the reader's own
+
+
+@contextmanager
+def replacing(path):
+    """Yields a path beside path to write to; it takes path's place when the block ends well, and goes otherwise."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_rows(path):
+    """The rows of a CSV file as dicts of strings; none if there is no such file."""
+    if not Path(path).exists():
+        return []
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_rows(path, rows, columns=None):
+    """Write rows, dicts of columns (the first row's by default), as a CSV file."""
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns or list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,184 @@
+"""The experiments of notebooks 04 to 06: variants that swap a part of attention from outside."""
+
+import math
+from dataclasses import replace
+
+import torch
+import torch.nn as nn
+
+from gptlib.attention import CausalSelfAttention, Head
+from gptlib.instruments.measure.experiments import Experiment, Variant
+from gptlib.instruments.models.inspection import without_mask
+from gptlib.model import LanguageModel
+from gptlib.train import TrainConfig, evaluating, next_token_loss
+
+V, C, T = 65, 32, 8  # the lecture's vocabulary, width and context
+LECTURE = TrainConfig(steps=5000, batch_size=32, block_size=T, learning_rate=1e-3)
+SIZES = {"n_embd": C}
+
+
+def language_model(body, n_embd=C):
+    """A LanguageModel of the lecture's sizes around body."""
+    return LanguageModel(V, T, n_embd, body)
+
+
+def without_wo(attention):
+    """attention without its output projection."""
+    attention.proj = nn.Identity()
+    return attention
+
+
+# ---- 04: do two of q, k, v do?
+
+
+def head_with(change):
+    """A builder: one head, as wide as the stream, after change(head)."""
+
+    def build():
+        head = Head(C, C, T)
+        change(head)
+        return language_model(head)
+
+    return Variant(build)
+
+
+def share(one, other):
+    """A change: the head uses one matrix for both."""
+    return lambda head: setattr(head, one, getattr(head, other))
+
+
+def drop(part):
+    """A change: x itself is used in place of a projection."""
+    return lambda head: setattr(head, part, nn.Identity())
+
+
+def narrow(head, size=C // 2):
+    """A change: queries and keys of half the size, so that all three matrices have as many weights as two full ones."""
+    head.query, head.key = nn.Linear(C, size, bias=False), nn.Linear(C, size, bias=False)
+
+
+TWO_OF_QKV = Experiment(
+    "two_of_qkv",
+    "Would two of query, key and value do?",
+    {
+        "q, k, v": head_with(lambda head: None),
+        "q, k, v, as small": head_with(narrow),
+        "q = k": head_with(share("key", "query")),
+        "k = v": head_with(share("value", "key")),
+        "q = v": head_with(share("value", "query")),
+        "no q": head_with(drop("query")),
+        "no k": head_with(drop("key")),
+        "no v": head_with(drop("value")),
+    },
+    LECTURE,
+    sizes=SIZES,
+)
+
+
+# ---- 05: the mask and the scale
+
+
+@torch.no_grad()
+def loss_at(trained, position):
+    """The loss at one position of a window, in nats, mean over windows of the validation part; nan if they end before.
+
+    position: counted from 1. A window begins at every eighth character, or at every T-th if that is more often.
+    """
+    T = trained.config.block_size
+    if position > T:
+        return math.nan
+    windows = trained.data[1].unfold(0, T + 1, min(T, 8))  # (N, T + 1)
+    total = 0.0
+    with evaluating(trained.model):
+        for part in windows.split(512):
+            logits = trained.model(part[:, :position])[:, -1:]
+            total += next_token_loss(logits, part[:, position : position + 1]).item() * len(part)
+    return total / len(windows)
+
+
+def last_position_loss(trained):
+    """The loss at the last position of every window."""
+    return loss_at(trained, trained.config.block_size)
+
+
+def last_position_loss_without_mask(trained):
+    """The same, with the mask taken away from the trained model."""
+    return last_position_loss(replace(trained, model=without_mask(trained.model)))
+
+
+def heads_in_a_row(layers):
+    """A LanguageModel with one head after another."""
+    return language_model(nn.Sequential(*(Head(C, C, T) for _ in range(layers))))
+
+
+MASK_AT_TEST = Experiment(
+    "mask_at_test",
+    "Trained with the mask: is it needed when the model writes?",
+    {f"{n} layer{'s' * (n > 1)}": Variant(lambda n=n: heads_in_a_row(n)) for n in (1, 2, 3)},
+    LECTURE,
+    sizes=SIZES,
+    measures={"last": last_position_loss, "last_no_mask": last_position_loss_without_mask},
+)
+
+NO_MASK = Experiment(
+    "no_mask",
+    "What if the mask is missing in training?",
+    {
+        "with mask": Variant(lambda: heads_in_a_row(2)),
+        "without mask": Variant(lambda: without_mask(heads_in_a_row(2))),
+    },
+    LECTURE,
+    sizes=SIZES,
+)
+
+
+class Times(nn.Module):
+    """Multiplies by a constant."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
+def scaled_head(head_size, scale, n_embd=64):
+    """One head of head_size whose scores are multiplied by scale in place of 1/√head_size, brought back to n_embd."""
+    head = Head(n_embd, head_size, T)
+    head.query = nn.Sequential(head.query, Times(scale * math.sqrt(head_size)))
+    return language_model(nn.Sequential(head, nn.Linear(head_size, n_embd)), n_embd)
+
+
+SCALING = Experiment(
+    "scaling",
+    "What does dividing by √head_size do to training?",
+    {
+        f"D {size}, {name}": Variant(lambda size=size, scale=scale: scaled_head(size, scale))
+        for size in (16, 64, 256)
+        for name, scale in (("1/√D", size**-0.5), ("no scaling", 1.0), ("1/√C", 64**-0.5))
+    }
+    | {"no attention": Variant(lambda: language_model(nn.Identity(), n_embd=64))},
+    TrainConfig(steps=2000, batch_size=32, block_size=T, learning_rate=1e-3),
+    seeds=3,
+    sizes={"n_embd": 64},
+)
+
+
+# ---- 06: several heads, and Wo
+
+HEADS = Experiment(
+    "heads",
+    "How many heads at the same width, with and without Wo?",
+    {
+        f"{n} head{'s' * (n > 1)}{', Wo' if wo else ''}": Variant(
+            lambda n=n, wo=wo: language_model(
+                (lambda a: a if wo else without_wo(a))(CausalSelfAttention(C, n))
+            )
+        )
+        for n in (1, 2, 4, 8)
+        for wo in (False, True)
+    },
+    LECTURE,
+    sizes=SIZES,
+)

@@ -1,0 +1,230 @@
+"""The ladder, and the experiments of notebooks 07 to 10: what stands around attention, swapped from outside."""
+
+import math
+
+import torch
+import torch.nn as nn
+
+from gptlib.attention import CausalSelfAttention, Head
+from gptlib.bigram import BigramLanguageModel
+from gptlib.instruments.measure.catalogue.attention import (
+    LECTURE,
+    SIZES,
+    C,
+    T,
+    V,
+    language_model,
+    without_wo,
+)
+from gptlib.instruments.measure.experiments import Experiment, Variant
+from gptlib.layers import Block, FeedForward, LayerNorm
+from gptlib.model import GPT, GPTConfig, LanguageModel
+from gptlib.train import TrainConfig
+
+
+def plain(layers, n_embd=C):
+    """Attention and feed-forward in turn, without residual connections or norms."""
+    parts = (
+        part
+        for _ in range(layers)
+        for part in (CausalSelfAttention(n_embd, 4), FeedForward(n_embd))
+    )
+    return nn.Sequential(*parts)
+
+
+def residual(layers, wo=True, n_embd=C):
+    """Blocks with their residual connections and without their norms."""
+    blocks = [Block(n_embd, 4, dropout=0.0) for _ in range(layers)]
+    for block in blocks:
+        block.ln1 = block.ln2 = nn.Identity()
+        if not wo:
+            without_wo(block.attention)
+    return nn.Sequential(*blocks)
+
+
+class PostNormBlock(Block):
+    """The block of 2017: the norm stands behind the sum, in the stream itself."""
+
+    def forward(self, x):
+        x = self.ln1(x + self.attention(x))
+        return self.ln2(x + self.ffwd(x))
+
+
+def normed(kind, layers, n_embd=C):
+    """Blocks with one kind of norm: none, post, pre (before each part, and one at the end), or pre with RMS."""
+    if kind == "none":
+        return residual(layers, n_embd=n_embd)
+    make = PostNormBlock if kind == "post" else Block
+    blocks = [make(n_embd, 4, dropout=0.0) for _ in range(layers)]
+    norm = nn.RMSNorm if kind == "RMS" else LayerNorm
+    for block in blocks:
+        block.ln1, block.ln2 = norm(n_embd), norm(n_embd)
+    return nn.Sequential(*blocks, *([] if kind == "post" else [norm(n_embd)]))
+
+
+def torchs_start(model):
+    """model with the random numbers that torch gives its layers by itself, in place of GPT's."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            module.reset_parameters()
+    return model
+
+
+def gpt(dropout=0.0):
+    """A GPT of the lecture's small sizes."""
+    return GPT(GPTConfig(V, T, C, n_head=4, n_layer=3, dropout=dropout))
+
+
+LADDER = Experiment(
+    "ladder",
+    "What does each piece of the model bring, one at a time?",
+    {
+        "bigram": Variant(lambda: BigramLanguageModel(V)),
+        "bigram, lr 1e-2": Variant(lambda: BigramLanguageModel(V), {"learning_rate": 1e-2}),
+        "no attention": Variant(lambda: language_model(nn.Identity())),
+        "one head": Variant(lambda: language_model(Head(C, C, T))),
+        "4 heads": Variant(lambda: language_model(without_wo(CausalSelfAttention(C, 4)))),
+        "4 heads + Wo": Variant(lambda: language_model(CausalSelfAttention(C, 4))),
+        "+ feed-forward, 1×": Variant(
+            lambda: language_model(
+                nn.Sequential(CausalSelfAttention(C, 4), FeedForward(C, expansion=1))
+            )
+        ),
+        "feed-forward, 4×": Variant(lambda: language_model(plain(1))),
+        "3 blocks, no residual": Variant(lambda: language_model(plain(3))),
+        "+ residual": Variant(lambda: language_model(residual(3))),
+        "+ LayerNorm": Variant(lambda: torchs_start(gpt())),
+        "+ better start": Variant(gpt),
+        "+ dropout 0.2": Variant(lambda: gpt(dropout=0.2)),
+    },
+    LECTURE,
+    sizes=SIZES,
+)
+
+
+# ---- 07: with feed-forward there, why lm_head?
+
+
+def without_lm_head(body, n_embd=V):
+    """A LanguageModel whose stream is as wide as the vocabulary, so that its channels are the logits."""
+    model = LanguageModel(V, T, n_embd, body)
+    model.lm_head = nn.Identity()
+    return model
+
+
+def heads_then_thinking(n_embd, n_head):
+    """Attention, then feed-forward, as in the notebook."""
+    return nn.Sequential(CausalSelfAttention(n_embd, n_head), FeedForward(n_embd))
+
+
+LM_HEAD = Experiment(
+    "lm_head",
+    "With feed-forward there, why lm_head as well?",
+    {
+        "C 32, ffwd, lm_head": Variant(lambda: language_model(heads_then_thinking(32, 4))),
+        "C 32, lm_head only": Variant(lambda: language_model(CausalSelfAttention(32, 4))),
+        "C 65, ffwd, lm_head": Variant(
+            lambda: language_model(heads_then_thinking(65, 5), n_embd=65)
+        ),
+        "C 65, ffwd only": Variant(lambda: without_lm_head(heads_then_thinking(65, 5))),
+        "C 65, neither": Variant(lambda: without_lm_head(CausalSelfAttention(65, 5))),
+    },
+    LECTURE,
+    sizes={},
+)
+
+
+# ---- 08: residual connections
+
+RESIDUAL = Experiment(
+    "residual",
+    "Is a deeper model without residual connections worse?",
+    {
+        f"{n} block{'s' * (n > 1)}, {word}": Variant(
+            lambda n=n, build=build: language_model(build(n))
+        )
+        for n in (1, 3, 6, 12)
+        for word, build in (("plain", plain), ("residual", residual))
+    }
+    | {"3 blocks, residual, no Wo": Variant(lambda: language_model(residual(3, wo=False)))},
+    LECTURE,
+    sizes=SIZES,
+)
+
+
+# ---- 09: norms
+
+NORM = Experiment(
+    "norm",
+    "Why is layer norm needed, and where?",
+    {
+        f"{kind}, {layers} blocks, lr {lr:g}": Variant(
+            lambda kind=kind, layers=layers: language_model(normed(kind, layers)),
+            {"learning_rate": lr},
+        )
+        for layers in (3, 8)
+        for lr in (1e-3, 1e-2)
+        for kind in ("none", "post", "pre", "RMS")
+    },
+    TrainConfig(steps=1500, batch_size=32, block_size=T, learning_rate=1e-3),
+    seeds=3,
+    sizes=SIZES,
+)
+
+
+# ---- 10: positions, dropout
+
+SMALL = TrainConfig(steps=1500, batch_size=16, block_size=32, learning_rate=3e-3)
+
+
+def small_gpt(dropout=0.0):
+    """A GPT with a context that is long enough for positions to matter."""
+    return GPT(GPTConfig(V, block_size=32, n_embd=64, n_head=4, n_layer=2, dropout=dropout))
+
+
+def sinusoids(positions, n_embd):
+    """The position table of Vaswani et al. 2017, section 3.5: (positions, n_embd)."""
+    frequency = torch.exp(-math.log(10_000) * torch.arange(0, n_embd, 2) / n_embd)
+    angle = torch.arange(positions)[:, None] * frequency
+    return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)
+
+
+def with_positions(kind):
+    """A small GPT whose position table is learned, frozen as it starts, sinusoidal, or zero."""
+    model = small_gpt()
+    table = model.position_embedding_table.weight
+    if kind == "sinusoidal":
+        # as large as the learned table at its start, so that only the pattern differs
+        wave = sinusoids(*table.shape)
+        table.data = wave * table.std() / wave.std()
+    if kind == "none":
+        table.data.zero_()
+    table.requires_grad_(kind == "learned")
+    return model
+
+
+POSITION = Experiment(
+    "position",
+    "Must the position embedding be trained?",
+    {
+        kind: Variant(lambda kind=kind: with_positions(kind))
+        for kind in ("learned", "frozen random", "sinusoidal", "none")
+    },
+    SMALL,
+    sizes={"n_embd": 64, "n_layer": 2},
+)
+
+DROPOUT = Experiment(
+    "dropout",
+    "Where does dropout help?",
+    {
+        f"{share:.0%} of the text, dropout {p}": Variant(
+            lambda p=p: small_gpt(dropout=p), share=share
+        )
+        for share in (1.0, 0.02)
+        for p in (0.0, 0.2)
+    },
+    SMALL,
+    seeds=3,
+    sizes={"n_embd": 64, "n_layer": 2},
+)

@@ -1,0 +1,1 @@
+"""For those who write notebooks: keep them true, and show them as web pages."""
