@@ -1,11 +1,10 @@
 """Data in, figure out. The same colours for the same things in the whole series; readable without colour vision."""
 
-import io
 import statistics
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+
+from gptlib.instruments.show.picture import Picture
 
 COLOURS = {
     "query": "#0072B2",
@@ -24,61 +23,6 @@ VISIBLE = {" ": "␣", "\n": "↵", "\t": "⇥"}
 def visible(text):
     """The characters of text as a list of labels, with signs for those that one cannot see."""
     return [VISIBLE.get(character, character) for character in text]
-
-
-class Picture(Figure):
-    """A matplotlib figure that shows itself in a notebook, says in words what it is, and can redraw its data fast.
-
-    draw_data: a function of the new data that changes the artists in `moving` and nothing else; where there are
-    several plots in the picture, draw_each has one such function for each.
-    """
-
-    def __init__(self, words, width=7.0, height=3.5, **options):
-        super().__init__(figsize=(width, height), dpi=100, layout="constrained", **options)
-        FigureCanvasAgg(self)
-        self.words = words
-        self.moving = []
-        self.draw_data = None
-        self.draw_each = []
-        self._still = None
-
-    def __repr__(self):
-        return f"[picture: {self.words}]"
-
-    def _repr_png_(self):
-        return self.png()
-
-    def png(self):
-        """The whole picture as PNG bytes; the same bytes for the same data."""
-        return encode(self._render())
-
-    def png_of(self, data):
-        """The picture with new data, as PNG bytes. Only what moves is drawn again: several times faster than png."""
-        if self._still is None:
-            for artist in self.moving:
-                artist.set_visible(False)
-            self._render()
-            self._still = self.canvas.copy_from_bbox(self.bbox)
-            for artist in self.moving:
-                artist.set_visible(True)
-        self.draw_data(data)
-        self.canvas.restore_region(self._still)
-        for artist in self.moving:
-            artist.axes.draw_artist(artist)
-        return encode(np.asarray(self.canvas.buffer_rgba()))
-
-    def _render(self):
-        self.canvas.draw()
-        return np.asarray(self.canvas.buffer_rgba())
-
-
-def encode(rgba):
-    """(H, W, 4) bytes -> PNG bytes, without a date or a version in them."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(rgba).convert("RGB").save(buffer, "PNG", compress_level=6)
-    return buffer.getvalue()
 
 
 def tidy(axes):
