@@ -154,9 +154,17 @@ def prompt(tokens, model):
     ids_in(tokens, getattr(model, "vocab_size", None))
 
 
-def sampling(temperature, top_k, vocab_size):
-    """Raise ValueError unless temperature is above 0 and top_k is None or in 1 … vocab_size."""
-    positive(temperature=temperature)
+def temperature(value):
+    """Raise ValueError unless logits can be divided by value without leaving the range of a float."""
+    if not 1e-6 <= value < float("inf"):
+        raise ValueError(
+            f"temperature is {value!r}; it must be at least 0.000001, which already draws the likeliest token"
+        )
+
+
+def sampling(temperature_value, top_k, vocab_size):
+    """Raise ValueError unless the temperature can be used and top_k is None or in 1 … vocab_size."""
+    temperature(temperature_value)
     if top_k is not None and not 1 <= top_k <= vocab_size:
         raise ValueError(
             f"top_k is {top_k}; it must be between 1 and the vocabulary's {vocab_size}, or None"

@@ -63,14 +63,30 @@ def test_any_module_from_tokens_to_logits_can_write():
 
 
 def test_a_model_with_a_block_size_is_never_shown_more():
+    shown = []
+
     class Short(nn.Embedding):
         block_size = 4
 
         def forward(self, tokens):
-            assert tokens.shape[1] <= 4
+            shown.append(tokens)
             return super().forward(tokens)
 
-    assert generate(Short(7, 7), torch.tensor([[1, 2, 3]]), 10).shape == (1, 13)
+    out = generate(Short(7, 7), torch.tensor([[1, 2, 3]]), 3)
+    assert [tokens.shape[1] for tokens in shown] == [3, 4, 4]
+    assert torch.equal(shown[2], out[:, 1:5])  # and never less: the last block_size tokens
+
+
+def test_generation_keeps_no_gradients():
+    kept = []
+
+    class Watches(nn.Embedding):
+        def forward(self, tokens):
+            kept.append(super().forward(tokens))
+            return kept[-1]
+
+    generate(Watches(7, 7), torch.tensor([[1]]), 2)
+    assert kept and not any(logits.requires_grad for logits in kept)
 
 
 @pytest.mark.parametrize(

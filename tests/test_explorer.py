@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import re
 
 import numpy as np
@@ -12,8 +13,8 @@ import torch.nn.functional as F
 
 from gptlib.attention import CausalSelfAttention, Head, MultiHeadAttention
 from gptlib.instruments.models import inspection, pretrained, subwords
-from gptlib.instruments.show.explorer import compute, explorer, packing, still
-from gptlib.instruments.show.widgets import AttentionExplorer
+from gptlib.instruments.show import plots
+from gptlib.instruments.show.explorer import AttentionExplorer, compute, explorer, packing, static
 from gptlib.model import GPT, GPTConfig, LanguageModel
 from gptlib.modern import ModernGPT
 from gptlib.tokenizer import CharTokenizer
@@ -57,16 +58,21 @@ def batch(text):
 
 
 @each_model
-def test_the_spelled_out_twin_computes_what_the_model_computes(make):
+def test_spelled_out_attention_computes_what_the_model_computes(make):
     model, tokens = make().eval(), batch("wherefore art")
-    layers = inspection.attention_layers(model).values()
-    with torch.no_grad(), compute.swapped(layers, temperature=1.0, masked=True):
-        twin = model(tokens)
-    assert torch.allclose(twin, model(tokens), atol=1e-5)
+    _, spelled_out = inspection.attention_and_logits(model, tokens, temperature=1.0)
+    assert torch.allclose(spelled_out, model(tokens), atol=1e-5)
 
 
 @each_model
-def test_the_twins_weights_are_those_that_look_reads_and_the_model_is_left_as_it_was(make):
+def test_without_changes_it_is_the_models_own_forward_that_answers(make):
+    model, tokens = make().eval(), batch("wherefore art")
+    _, logits = inspection.attention_and_logits(model, tokens)
+    assert torch.equal(logits, model(tokens))
+
+
+@each_model
+def test_a_changed_temperature_leaves_the_model_as_it_was(make):
     model, tokens = make(), batch("wherefore art")
     maps, _ = compute.attention_and_chances(model, tokens, temperature=1 + 1e-9)
     assert torch.allclose(maps, inspection.attention_maps(model, tokens)[:, 0], atol=1e-5)
@@ -103,17 +109,21 @@ def test_a_model_that_fails_while_swapped_gets_its_own_forward_back():
     assert not any("forward" in part.__dict__ for part in model.modules())
 
 
-def test_an_attention_that_has_no_twin_gets_a_sentence_when_one_is_needed(monkeypatch):
-    class Strange(nn.Linear):
-        pass
+def test_any_attention_that_projects_q_k_and_v_can_be_looked_into():
+    class Mine(nn.Module):
+        def project_qkv(self, x):
+            return x, x, x
 
-    monkeypatch.setitem(
-        inspection.READERS, "Strange", lambda layer, x: torch.ones(1, 1, 4, 4).tril()
-    )
-    model = in_language_model(Strange(16, 16))
-    assert compute.attention_and_chances(model, batch("thou"))[0].shape == (1, 1, 4, 4)
-    with pytest.raises(ValueError, match="needs Strange spelled out"):
-        compute.attention_and_chances(model, batch("thou"), masked=False)
+        def forward(self, x):
+            return 0 * x  # what it makes of them is its own affair
+
+    model, tokens = in_language_model(Mine()).eval(), batch("thou")
+    x = model.token_embedding_table(tokens) + model.position_embedding_table.weight[:4]
+    future = torch.ones(4, 4, dtype=torch.bool).triu(1)
+    expected = (x @ x.mT / 4).masked_fill(future, -math.inf).softmax(dim=-1)
+    maps, chances = compute.attention_and_chances(model, tokens)
+    assert torch.allclose(maps[0], expected, atol=1e-6)
+    assert torch.allclose(chances, F.softmax(model(tokens)[0], dim=-1))
 
 
 # ---- what is sent
@@ -169,7 +179,7 @@ def test_the_next_characters_are_the_models_likeliest_and_their_chances():
     sent = torch.frombuffer(bytearray(explorer.next_chances), dtype=torch.float32).view(4, 8)
     assert torch.allclose(sent, chances.topk(8).values)
     best = [explorer.next_labels[row[0]] for row in places.tolist()]
-    assert best == [still.plots.visible(TOKENS.decode([i]))[0] for i in chances.argmax(-1).tolist()]
+    assert best == [plots.visible(TOKENS.decode([i]))[0] for i in chances.argmax(-1).tolist()]
 
 
 def test_no_request_can_leave_the_page_because_the_scripts_name_no_address():
@@ -209,7 +219,7 @@ def test_a_temperature_of_zero_gets_a_sentence_and_a_good_one_changes_the_pictur
     explorer = AttentionExplorer(small_gpt(), TOKENS, "thou")
     before = explorer.weights
     explorer.temperature = 0.0
-    assert "must be a number above 0" in explorer.sentence and explorer.weights == before
+    assert "it must be at least 0.000001" in explorer.sentence and explorer.weights == before
     explorer.temperature = 0.2
     assert explorer.sentence == "" and explorer.weights != before
 
@@ -227,7 +237,7 @@ def test_the_steps_are_all_there_at_once_and_the_slider_shows_each_ones_maps():
 
 
 def test_steps_that_are_too_large_together_are_computed_when_the_slider_asks(monkeypatch):
-    monkeypatch.setattr("gptlib.instruments.explorer.explorer.EAGER", 50)
+    monkeypatch.setattr("gptlib.instruments.show.explorer.explorer.EAGER", 50)
     steps = {0: small_gpt(0), 50: small_gpt(1)}
     explorer = AttentionExplorer(None, TOKENS, "thou", steps=steps)
     assert (explorer.step, explorer.stored) == (50, [50])
@@ -304,7 +314,7 @@ def test_the_still_picture_shows_the_chosen_head_and_follows_it():
 def test_a_thinned_map_keeps_its_largest_weights():
     maps = torch.zeros(1, 1, 200, 200)
     maps[0, 0, 150, 33] = 0.9
-    small = still.shrunk(maps.numpy())
+    small = static.shrunk(maps.numpy())
     assert small.shape == (1, 1, 96, 96) and small.max() == pytest.approx(0.9)
 
 

@@ -11,7 +11,8 @@ from gptlib.instruments.measure import timing
 from gptlib.instruments.measure.baselines import landmarks
 from gptlib.instruments.models import subwords
 from gptlib.instruments.show import plots, progress, widgets
-from gptlib.instruments.show.progress import NotebookPanel, clock, watch
+from gptlib.instruments.show.picture import Picture, description_in
+from gptlib.instruments.show.progress import Clock, NotebookPanel, minutes, watch
 from gptlib.tokenizer import CharTokenizer
 from gptlib.train import TrainConfig, full_loss, train
 
@@ -111,6 +112,29 @@ def test_a_live_picture_carries_a_still_one_and_words_for_places_without_widgets
     assert bundle["text/plain"] == "[picture: weights, 2 × 2] with s"
 
 
+def test_the_training_picture_draws_each_loss_under_its_own_name_and_colour():
+    history = [(0, {"train": 4.0, "val": 4.5}), (10, {"train": 2.0, "val": 3.0})]
+    lines = {line.get_label(): line for line in plots.losses(history).axes[0].lines}
+    assert lines["train"].get_ydata().tolist() == [4, 2] and lines["val"].get_ydata().tolist() == [
+        4.5,
+        3,
+    ]
+    assert {name: lines[name].get_color() for name in lines} == {n: plots.COLOURS[n] for n in lines}
+
+
+def test_a_picture_carries_what_it_draws_and_shows_in_its_words():
+    lines = {"train": ([0, 1], [3.0, 2.0]), "val": ([0, 1], [3.0, 2.5])}
+    picture = plots.curves(lines, "a title", "step", "loss", baselines={"uniform": 4.17})
+    (found,) = description_in(picture.png())
+    assert found["words"] == ["a title", "step", "loss"] and "uniform 4.17" in found["texts"]
+    assert found["legend"] == [["train", "#56b4e9"], ["val", "#d55e00"]]
+    assert found["lines"][1][0] == "val" and found["lines"][1][-1] == [3.0, 2.5]
+    (found,) = description_in(plots.heatmap(MATRIX, "ab", "cd").png())
+    assert found["ticks"] == [["c", "d"], ["a", "b"]] and found["images"][0][0] == [2, 2]
+    (found,) = description_in(plots.bars([1, 2], "ab").png())
+    assert [bar[-1] for bar in found["bars"]] == [1, 2]
+
+
 def test_live_text_escapes_what_is_typed_and_reports_bad_input():
     def data(line):
         return widgets.token_boxes(CharTokenizer().encode(line) and list(line))
@@ -165,10 +189,35 @@ def test_an_interrupt_ends_the_loop_and_not_the_program(capsys):
     assert "stopped at step 3; the model keeps" in capsys.readouterr().err
 
 
+def test_a_loop_that_is_left_finishes_its_panel(capsys):
+    for step, _ in watch(training(), TINY.steps):
+        if step == 2:
+            break
+    assert "left at step 2; the model keeps" in capsys.readouterr().err
+
+
+def test_an_error_in_training_finishes_the_panel_and_goes_on(capsys):
+    def failing():
+        yield 0, {}
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(watch(failing(), 10))
+    assert capsys.readouterr().err.startswith("step 0 of 10")
+
+
+def test_the_time_left_after_a_resume_counts_only_the_steps_seen(monkeypatch):
+    ticks = iter([100.0, 100.0, 104.0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(ticks))
+    clock = Clock(1000)
+    assert clock.left(900) is None  # resumed there
+    assert clock.left(940) == 4.0 / 40 * 60
+
+
 def test_the_notebook_panel_shows_bar_words_curve_and_text_and_leaves_a_still_curve(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda thing, **_: shown.append(thing))
-    panel = NotebookPanel(TINY.steps, landmarks=None)
+    panel = NotebookPanel(TINY.steps, baselines=None)
     monkeypatch.setattr(progress, "in_notebook", lambda: True)
     monkeypatch.setattr(progress, "NotebookPanel", lambda *_: panel)
     for step, _ in watch(training(), TINY.steps, sample=lambda: "a <b> & c"):
@@ -177,7 +226,7 @@ def test_the_notebook_panel_shows_bar_words_curve_and_text_and_leaves_a_still_cu
             assert panel.bar.value == 3 and "step 3 of 6 · train" in panel.words.value
     assert curve != panel.curve.value and pixels(curve).shape == pixels(panel.curve.value).shape
     assert panel.sample.value == "<pre>a &lt;b&gt; &amp; c</pre>"
-    assert list(shown[0]) == [widgets.WIDGET_VIEW] and isinstance(shown[1], plots.Picture)
+    assert list(shown[0]) == [widgets.WIDGET_VIEW] and isinstance(shown[1], Picture)
 
 
 def test_a_sample_is_asked_for_at_every_evaluation_only():
@@ -186,8 +235,8 @@ def test_a_sample_is_asked_for_at_every_evaluation_only():
     assert len(asked) == 3
 
 
-def test_clock():
-    assert (clock(75.9), clock(5), clock(3600)) == ("1:15", "0:05", "60:00")
+def test_minutes():
+    assert (minutes(75.9), minutes(5), minutes(3600)) == ("1:15", "0:05", "60:00")
 
 
 def test_gpt2_pieces_are_those_of_the_published_vocabulary():

@@ -4,16 +4,17 @@ import cmath
 import copy
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from helpers import dropped_everywhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from gptlib.cached import CachedGPT, generate_cached, generate_rolling
 from gptlib.instruments.measure import growth, scaled_up
 from gptlib.instruments.measure.catalogue import modern as catalogue
 from gptlib.instruments.measure.catalogue import speedrun
@@ -21,8 +22,6 @@ from gptlib.instruments.measure.experiments import Trained
 from gptlib.instruments.models import inspection
 from gptlib.instruments.models.fast import (
     FastRMSNorm,
-    LinearForOne,
-    optimized_for_decoding,
     with_fast_norms,
 )
 from gptlib.layers import Block
@@ -38,7 +37,6 @@ from gptlib.modern import (
     newton_schulz,
     zero_projections,
 )
-from gptlib.sample import generate
 from gptlib.train import full_loss, next_token_loss, train
 
 TINY = GPTConfig(vocab_size=11, block_size=8, n_embd=16, n_head=2, n_layer=2)
@@ -113,7 +111,8 @@ def test_its_attention_maps_can_be_read_from_outside_and_give_its_output():
     maps = inspection.attention_maps(model, torch.randint(11, (2, 8)))
     assert maps.shape == (2, 2, 2, 8, 8) and torch.allclose(maps.sum(-1), torch.ones(2, 2, 2, 8))
     attention, x = model.blocks[0].attention, torch.randn(2, 8, 16)
-    mixed = inspection.reader_of(attention)(attention, x) @ attention.project_qkv(x)[2]
+    _, weights = inspection.spelled_out(attention, x)
+    mixed = weights @ attention.project_qkv(x)[2]
     assert torch.allclose(attention(x), attention.proj(mixed.transpose(1, 2).flatten(2)), atol=1e-5)
 
 
@@ -123,10 +122,11 @@ def test_normed_queries_and_keys_bound_every_score_however_large_the_stream():
     assert (q @ k.mT / math.sqrt(8)).abs().max() <= math.sqrt(8) + 1e-3
 
 
-def test_squared_feed_forward_squares_what_the_relu_lets_through():
+def test_the_squared_relu_feed_forward_squares_what_the_relu_lets_through():
     layer, x = SquaredReLUFeedForward(4), torch.randn(2, 3, 4)
-    inside = (x @ layer.expand.weight.T + layer.expand.bias).clamp(min=0) ** 2
-    assert torch.allclose(layer(x), inside @ layer.proj.weight.T + layer.proj.bias, atol=1e-6)
+    inside = (x @ layer.expand.weight.T).clamp(min=0) ** 2
+    assert torch.allclose(layer(x), inside @ layer.proj.weight.T, atol=1e-6)
+    assert [name for name, _ in layer.named_parameters()] == ["expand.weight", "proj.weight"]
 
 
 def test_with_zero_projections_a_block_is_the_identity_and_the_model_knows_nothing():
@@ -170,6 +170,53 @@ def test_too_long_a_text_gets_a_sentence_though_there_is_no_table():
 def test_heads_of_an_odd_size_get_a_sentence():
     with pytest.raises(ValueError, match="head_size is 3; it must be even"):
         RoPE(3)
+
+
+def test_a_modern_gpt_starts_with_its_matrices_at_one_size_and_its_projections_at_zero():
+    torch.manual_seed(0)
+    C = 64
+    model = ModernGPT(GPTConfig(65, 8, C, 4, 3))
+    for name, weight in model.named_parameters():
+        if name.endswith(("proj.weight", "lm_head.weight")):
+            assert not weight.any(), name
+        elif weight.dim() == 2:
+            assert math.isclose(weight.std().item(), 0.02 * math.sqrt(768 / C), rel_tol=0.05), name
+        else:
+            assert (weight == 1).all(), name
+
+
+def test_dropout_of_a_modern_gpt_acts_on_the_embeddings_and_on_both_parts_of_a_block():
+    dropped_everywhere(ModernGPT(replace(TINY, dropout=0.5)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_modern_gpt_works_in_16_and_64_bits_close_to_its_32(dtype):
+    model, tokens = shaken(ModernGPT(TINY)), torch.randint(11, (2, 8))
+    exact = copy.deepcopy(model).double()(tokens)
+    found = copy.deepcopy(model).to(dtype)(tokens)
+    assert found.dtype == dtype
+    size = exact.abs().max()
+    tolerance = {torch.float16: 0.01, torch.bfloat16: 0.08, torch.float64: 1e-14}[dtype]
+    assert (found.double() - exact).abs().max() < tolerance * size
+
+
+def test_rope_keeps_its_angles_exact_in_16_bits_far_into_a_text():
+    x = torch.randn(1, 4, 8, generator=torch.Generator().manual_seed(0)).bfloat16()
+    exact, found = RoPE(8)(x.double(), start=3000), RoPE(8)(x, start=3000)
+    assert found.dtype == torch.bfloat16 and (found.double() - exact).abs().max() < 0.02
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_newton_schulz_and_muon_keep_the_dtype_they_are_given(dtype):
+    G = directions(6, 4).to(dtype)
+    found = newton_schulz(G)
+    assert found.dtype == dtype
+    assert torch.allclose(found.float(), newton_schulz(G.float()), atol=0.02)
+    assert newton_schulz(torch.zeros(2, 3, dtype=dtype)).abs().max() == 0
+    weight = nn.Parameter(directions(6, 4).to(dtype))
+    weight.grad = G
+    Muon([weight], 0.05).step()
+    assert weight.dtype == dtype and weight.isfinite().all()
 
 
 # ---- Muon
@@ -227,7 +274,46 @@ def test_the_optimizer_gives_every_weight_to_one_of_its_two_halves():
     held = [id(weight) for group in groups for weight in group["params"]]
     assert sorted(held) == sorted(id(weight) for weight in model.parameters())
     matrices = {id(w) for group in groups if "momentum" in group for w in group["params"]}
-    assert matrices == {id(w) for w in model.body.parameters() if w.dim() == 2}
+    assert matrices == {id(w) for w in model.blocks.parameters() if w.dim() == 2}
+
+
+def test_muon_shrinks_the_weights_before_it_steps():
+    weight = nn.Parameter(torch.eye(3))
+    weight.grad = torch.eye(3)
+    Muon([weight], lr=0.5, weight_decay=0.4).step()
+    step = 0.5 * 0.2 * math.sqrt(3) * newton_schulz(torch.eye(3))
+    assert torch.allclose(weight, torch.eye(3) * (1 - 0.5 * 0.4) - step, atol=1e-6)
+
+
+def test_the_rest_is_left_to_adamw_with_the_recipes_betas():
+    adamw = ModernConfig().optimizer(ModernGPT(TINY)).optimizers[1]
+    assert adamw.defaults["betas"] == (0.9, 0.99) and type(adamw) is torch.optim.AdamW
+
+
+def test_combined_optimizers_save_and_restore_what_each_remembers():
+    twins = [shaken(ModernGPT(TINY)) for _ in "12"]
+    optimizers = [ModernConfig().optimizer(model) for model in twins]
+    tokens = torch.randint(11, (2, 8))
+
+    def step(model, optimizer):
+        optimizer.zero_grad()
+        model(tokens).square().mean().backward()
+        optimizer.step()
+
+    step(twins[0], optimizers[0])
+    twins[1].load_state_dict(twins[0].state_dict())
+    optimizers[1].load_state_dict(copy.deepcopy(optimizers[0].state_dict()))
+    for model, optimizer in zip(twins, optimizers):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.01  # reaches both, also after loading
+        step(model, optimizer)
+    for (name, one), other in zip(twins[0].named_parameters(), twins[1].parameters()):
+        assert torch.equal(one, other), name
+
+
+def test_a_warm_up_of_no_steps_gets_a_sentence():
+    with pytest.raises(ValueError, match="warmup is 0; it must be a whole number of at least 1"):
+        ModernConfig(warmup=0)
 
 
 def test_the_rate_climbs_and_falls_to_nearly_zero():
@@ -247,86 +333,7 @@ def test_a_modern_gpt_learns_in_a_few_steps_what_repeats():
     assert full_loss(model, tokens, 8) < 0.1
 
 
-# ---- writing with a memory
-
-MODELS = {
-    "GPT": shaken(GPT(TINY)),
-    "ModernGPT": shaken(ModernGPT(TINY)),
-    "with the letter before": shaken(catalogue.with_previous_token(ModernGPT(TINY))),
-}
-
-
-def drawn(way, model, T, n, B=1, **sampling):
-    tokens = torch.randint(11, (B, T), generator=torch.Generator().manual_seed(T))
-    return way(model, tokens, n, generator=torch.Generator().manual_seed(5), **sampling)
-
-
-@pytest.mark.parametrize("kind", MODELS)
-@pytest.mark.parametrize("sampling", [{}, {"temperature": 0.5}, {"top_k": 3, "temperature": 2.0}])
-@pytest.mark.parametrize(("T", "n"), [(1, 7), (3, 5), (1, 0), (8, 1), (3, 20), (12, 9)])
-def test_cached_sampling_is_generate_token_for_token(kind, sampling, T, n):
-    for B in (1, 3):
-        plain = drawn(generate, MODELS[kind], T, n, B, **sampling)
-        assert torch.equal(drawn(generate_cached, MODELS[kind], T, n, B, **sampling), plain)
-        assert plain.shape == (B, T + n)
-
-
-@pytest.mark.parametrize("kind", MODELS)
-def test_what_it_remembers_gives_the_logits_of_the_whole_text(kind):
-    model, tokens = MODELS[kind], torch.randint(11, (2, 8))
-    remembering = CachedGPT(model, 2)
-    with torch.no_grad():
-        for T in range(3, 9):
-            assert torch.allclose(
-                remembering(tokens[:, :T]), model(tokens[:, :T])[:, -1:], atol=1e-4
-            )
-
-
-@pytest.mark.parametrize("kind", MODELS)
-def test_the_twin_for_single_tokens_shares_every_weight_and_writes_the_same(kind):
-    twin = optimized_for_decoding(MODELS[kind])
-    for (name, mine), other in zip(twin.named_parameters(), MODELS[kind].parameters(), strict=True):
-        assert mine is other, name
-    assert torch.equal(drawn(generate_cached, twin, 3, 20), drawn(generate, MODELS[kind], 3, 20))
-    assert not any(isinstance(module, LinearForOne) for module in MODELS[kind].modules())
-
-
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("size", [(16, 24), (24, 16), (16, 13)])
-@pytest.mark.parametrize("shape", [(1, 1), (1,), (), (1, 2), (2, 1)])
-def test_the_linear_layer_for_single_tokens_is_torchs(shape, size, bias):
-    torch.manual_seed(0)
-    plain, fast = nn.Linear(*size, bias=bias).double(), LinearForOne(*size, bias=bias).double()
-    fast.load_state_dict(plain.state_dict())
-    x = torch.randn(*shape, size[0], dtype=torch.float64, requires_grad=True)
-    assert torch.allclose(fast(x), plain(x), rtol=0, atol=1e-12)
-    gradients = [torch.autograd.grad(layer(x).sin().sum(), x)[0] for layer in (fast, plain)]
-    assert torch.allclose(*gradients, rtol=0, atol=1e-12)
-
-
-def test_up_to_block_size_each_token_is_read_once():
-    model, read = MODELS["ModernGPT"], []
-    hook = model.blocks[0].ln1.register_forward_pre_hook(lambda _, x: read.append(x[0].shape[1]))
-    drawn(generate_cached, model, 3, 8)
-    hook.remove()
-    assert read == [3, 1, 1, 1, 1, 1, 8, 8]  # then the window moves
-
-
-def test_the_rolling_memory_is_generate_up_to_block_size_and_another_function_beyond():
-    model = MODELS["ModernGPT"]
-    plain, rolling = drawn(generate, model, 2, 60), drawn(generate_rolling, model, 2, 60)
-    assert torch.equal(plain[:, :9], rolling[:, :9]) and not torch.equal(plain, rolling)
-    assert rolling.shape == plain.shape and drawn(generate_rolling, model, 12, 3).shape == (1, 15)
-
-
-def test_the_rolling_memory_of_one_layer_is_exact_as_nothing_is_heard_by_way_of_others():
-    model = shaken(ModernGPT(GPTConfig(11, 8, 16, 2, n_layer=1)))
-    assert torch.equal(drawn(generate, model, 2, 60), drawn(generate_rolling, model, 2, 60))
-
-
-def test_a_table_of_positions_cannot_roll():
-    with pytest.raises(ValueError, match="knows no later one; use generate_cached"):
-        drawn(generate_rolling, MODELS["GPT"], 1, 1)
+# ---- twins
 
 
 def test_the_fast_norm_is_the_taught_one_forward_and_backward():

@@ -1,7 +1,9 @@
 import doctest
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +59,15 @@ def test_an_id_outside_the_vocabulary_is_named(bad):
 def test_an_alphabet_that_is_none_gets_a_sentence(alphabet, words):
     with pytest.raises(ValueError, match=words):
         CharTokenizer(alphabet)
+
+
+def test_decoding_takes_any_sequence_of_ids_and_no_other_numbers():
+    tokenizer = CharTokenizer("abc")
+    for ids in (iter([2, 0]), (2, 0), torch.tensor([2, 0]), np.array([2, 0]), (i for i in (2, 0))):
+        assert tokenizer.decode(ids) == "ca"
+    for other in (1.5, "1", None, True):
+        with pytest.raises(TypeError, match="is no token id; ids are whole numbers"):
+            tokenizer.decode([other])
 
 
 def test_the_example_in_the_docstring_is_true():

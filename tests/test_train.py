@@ -114,6 +114,42 @@ def test_estimating_asks_the_same_batches_every_time_and_leaves_the_model_as_it_
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_each_part_of_the_estimate_is_the_loss_on_its_own_split_and_on_batches_of_its_own(data):
+    model = bigram()
+    found = estimate_loss(model, data, CONFIG)
+    for split, tokens in zip(("train", "val"), data):
+        generator = torch.Generator().manual_seed(CONFIG.seed)
+        batches = [get_batch(tokens, 5, 4, generator) for _ in range(CONFIG.eval_batches)]
+        alone = [F.cross_entropy(model(x).flatten(0, 1), y.flatten()).item() for x, y in batches]
+        assert math.isclose(found[split], sum(alone) / 3, rel_tol=1e-6), split
+    assert found["train"] != found["val"]
+
+
+def test_the_defaults_are_the_lectures():
+    expected = {"steps": 5000, "batch_size": 32, "block_size": 8, "learning_rate": 1e-3}
+    expected |= {"eval_every": 500, "eval_batches": 20, "seed": 1337}
+    assert dataclasses.asdict(TrainConfig()) == expected
+
+
+def test_a_part_that_was_in_eval_mode_stays_there():
+    model = nn.Sequential(nn.Dropout(), nn.Dropout()).train()
+    model[1].eval()
+    with evaluating(model):
+        assert not model[0].training
+    assert model.training and model[0].training and not model[1].training
+
+
+def test_tokens_of_32_bits_are_refused_where_torch_would_fail_later(data):
+    model = bigram()
+    short = tuple(tokens.int() for tokens in data)
+    for action in (
+        lambda: next(train(model, short, CONFIG)),
+        lambda: full_loss(model, short[1], 4),
+    ):
+        with pytest.raises(TypeError, match=r"torch\.int32; ids are whole numbers of 64 bits"):
+            action()
+
+
 def test_the_mode_is_put_back_even_after_an_error():
     model = nn.Dropout().train()
     with pytest.raises(ZeroDivisionError), evaluating(model):

@@ -2,10 +2,13 @@
 
 import itertools
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn as nn
+from helpers import dropped_everywhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,6 +100,51 @@ def test_a_new_gpt_knows_nothing_whatever_its_depth():
         assert abs(next_token_loss(model(tokens), tokens.flip(0)).item() - math.log(11)) < 0.15
 
 
+def test_dropout_of_a_gpt_acts_on_the_embeddings_and_on_both_parts_of_a_block():
+    dropped_everywhere(gpt(dropout=0.5))
+
+
+def test_a_new_gpt_has_its_matrices_at_one_size_and_its_projections_smaller_by_the_root_of_all_additions():
+    C, L = 48, 5
+    model = gpt(n_embd=C, n_layer=L)
+    std = 0.02 * math.sqrt(768 / C)
+    for name, weight in model.named_parameters():
+        if name.endswith("bias"):
+            assert not weight.any(), name
+        elif weight.dim() == 2:
+            expected = std / math.sqrt(2 * L) if name.endswith("proj.weight") else std
+            assert math.isclose(weight.std().item(), expected, rel_tol=0.1), name
+
+
+def test_the_parts_of_a_gpt_have_names_and_make_up_its_forward():
+    model, tokens = gpt().eval(), torch.randint(11, (2, 5))
+    x = model.token_embedding_table(tokens) + model.position_embedding_table.weight[:5]
+    assert torch.equal(model.embed(tokens), x)
+    assert torch.equal(model.embed(tokens[:, 2:], start=2), x[:, 2:])
+    for block in model.blocks:
+        x = block(x)
+    assert torch.equal(model(tokens), model.lm_head(model.norm(x)))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"n_layer": -1}, "n_layer is -1; it must be a whole number of at least 1"),
+        ({"n_embd": 8.0}, r"n_embd is 8\.0; it must be a whole number"),
+        ({"dropout": 1.0}, r"dropout is 1\.0; it must be from 0 to below 1"),
+        ({"n_head": 5}, "n_embd 12 cannot be split over 5 heads"),
+    ],
+)
+def test_sizes_that_make_no_gpt_get_a_sentence(sizes, words):
+    with pytest.raises(ValueError, match=words):
+        replace(TINY, **sizes)
+
+
+def test_sizes_may_be_numpys_whole_numbers():
+    model = GPT(GPTConfig(*(np.int64(size) for size in (11, 6, 12, 3, 2))))
+    assert model(torch.zeros(1, 6, dtype=torch.long)).shape == (1, 6, 11)
+
+
 def test_dropout_acts_in_training_and_never_in_eval():
     model, tokens = gpt(dropout=0.5), torch.randint(11, (2, 6))
     assert not torch.equal(model.train()(tokens), model(tokens))
@@ -114,8 +162,3 @@ def test_torchs_own_norms_in_place_of_ours_change_nothing():
     names = list(model.state_dict())
     assert torch.allclose(with_fast_norms(model)(tokens), before, atol=1e-5)
     assert list(model.state_dict()) == names
-
-
-def test_a_gpts_width_must_be_shared_by_its_heads():
-    with pytest.raises(ValueError, match="n_embd 12 cannot be split over 5 heads"):
-        gpt(n_head=5)

@@ -15,8 +15,8 @@ COLOURS = {
     "val": "#D55E00",
     "sample": "#CC79A7",
 }
-UNDER = {"train": {"linewidth": 5, "alpha": 0.5}}  # val often lies on it
-LANDMARK_STYLES = ((0, (1, 1)), (0, (4, 2)), (0, (6, 2, 1, 2)), (0, (2, 3)))
+WIDE_BEHIND = {"train": {"linewidth": 5, "alpha": 0.5}}  # val often lies on it
+BASELINE_STYLES = ((0, (1, 1)), (0, (4, 2)), (0, (6, 2, 1, 2)), (0, (2, 3)))
 VISIBLE = {" ": "␣", "\n": "↵", "\t": "⇥"}
 
 
@@ -191,12 +191,12 @@ def curves(
     y_name="",
     log_x=False,
     log_y=False,
-    landmarks=None,
+    baselines=None,
     marks="o",
     y_range=None,
     size=(7.0, 3.6),
 ):
-    """Lines over numbers. lines: {name: (xs, ys)}; names in COLOURS get their colour. landmarks: {name: y}.
+    """Lines over numbers. lines: {name: (xs, ys)}; names in COLOURS get their colour. baselines: {name: y}.
 
     log_x: True for an axis of doublings, 10 for one of powers of ten.
     """
@@ -213,7 +213,7 @@ def curves(
             markersize=3.5,
             label=name,
             color=COLOURS.get(name) or next(palette),
-            **UNDER.get(name, {}),
+            **WIDE_BEHIND.get(name, {}),
         )
     if log_x:
         axes.set_xscale("log", base=2 if log_x is True else log_x)
@@ -224,7 +224,7 @@ def curves(
         axes.set_ylim(*y_range)
     if not log_y and max(axes.get_ylim()) > 10_000:
         axes.yaxis.set_major_formatter("{x:,.0f}")
-    draw_landmarks(axes, landmarks)
+    draw_baselines(axes, baselines)
     axes.set_title(title, fontsize=11)
     axes.set_xlabel(x_name)
     axes.set_ylabel(y_name)
@@ -233,19 +233,19 @@ def curves(
     return picture
 
 
-def draw_landmarks(axes, landmarks):
-    """A thin line across axes at every landmark's height, with its name and value to the right of the axes."""
-    for style, (name, height) in zip(LANDMARK_STYLES * 3, (landmarks or {}).items()):
+def draw_baselines(axes, baselines):
+    """A thin line across axes at every baseline's height, with its name and value to the right of the axes."""
+    for style, (name, height) in zip(BASELINE_STYLES * 3, (baselines or {}).items()):
         axes.axhline(height, color="#777777", linewidth=1, linestyle=style)
         axes.annotate(f"{name} {height:.2f}", (1.0, height), (4, 0), xycoords=("axes fraction", "data"),
                       textcoords="offset points", fontsize=8.5, va="center", color="#444444")  # fmt: skip
 
 
-def losses(history, landmarks=None, title=""):
+def losses(history, baselines=None, title=""):
     """The training picture: train and val loss over steps. history: [(step, {"train": …, "val": …}), …]."""
     steps = [step for step, _ in history]
     lines = {split: (steps, [found[split] for _, found in history]) for split in ("train", "val")}
-    return curves(lines, title, "step", "loss (nats per character)", landmarks=landmarks)
+    return curves(lines, title, "step", "loss (nats per character)", baselines=baselines)
 
 
 def compare(

@@ -4,17 +4,19 @@ import sys
 import time
 
 from gptlib.instruments.show import plots
+from gptlib.instruments.show.picture import Picture
+from gptlib.instruments.show.widgets import WIDGET_VIEW, escaped
 
 
-def watch(training, steps, sample=None, landmarks=None):
-    """The pairs of training, unchanged, while a panel shows how far it is; a last, still picture stays.
+def watch(training, steps, sample=None, baselines=None):
+    """The pairs of training, unchanged, while a panel shows how far it is; a last, static picture stays.
 
     training: what `train` returns. steps: the last step. sample: a function without arguments that returns a line of
-    text, shown at every evaluation. Kernel → Interrupt (or Ctrl-C) ends the loop, not the program: the model is
-    usable and has had as many steps as the panel says.
+    text, shown at every evaluation. baselines: {name: loss}, drawn as lines. Kernel → Interrupt (or Ctrl-C) ends the
+    loop, not the program: the model is usable and has had as many steps as the panel says.
     """
-    panel = NotebookPanel(steps, landmarks) if in_notebook() else TerminalLine(steps)
-    history, step = [], 0
+    panel = NotebookPanel(steps, baselines) if in_notebook() else TerminalLine(steps)
+    history, step, ending = [], 0, ""
     try:
         for step, losses in training:
             if losses:
@@ -22,11 +24,12 @@ def watch(training, steps, sample=None, landmarks=None):
             panel.show(step, history, sample() if sample and losses else None)
             yield step, losses
     except KeyboardInterrupt:
-        panel.finish(
-            history, f"stopped at step {step:,}; the model keeps what it has learnt so far"
-        )
-    else:
-        panel.finish(history, "")
+        ending = f"stopped at step {step:,}; the model keeps what it has learned so far"
+    except GeneratorExit:  # the loop over us was left
+        ending = f"left at step {step:,}; the model keeps what it has learned so far"
+        raise
+    finally:
+        panel.finish(history, ending)
 
 
 def in_notebook():
@@ -35,18 +38,33 @@ def in_notebook():
     return bool(shell and shell.get_ipython() and hasattr(shell.get_ipython(), "kernel"))
 
 
-def clock(seconds):
+def minutes(seconds):
     """75 -> '1:15'"""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def summary(step, steps, history, started):
+class Clock:
+    """The time left, from the steps since it was first asked: a resumed training does not begin at 0."""
+
+    def __init__(self, steps):
+        self.steps, self.first, self.started = steps, None, 0.0
+
+    def left(self, step):
+        """Seconds until the last step, or None if nothing is known yet."""
+        if self.first is None:
+            self.first, self.started = step, time.perf_counter()
+        done = step - self.first
+        elapsed = time.perf_counter() - self.started
+        return elapsed * (self.steps - step) / done if done and step < self.steps else None
+
+
+def summary(step, history, clock):
     """One line: where it is, the last losses, the time left."""
-    words = [f"step {step:,} of {steps:,}"]
+    words, left = [f"step {step:,} of {clock.steps:,}"], clock.left(step)
     if history:
         words.append(", ".join(f"{split} {loss:.3f}" for split, loss in history[-1][1].items()))
-    if 0 < step < steps:
-        words.append(f"{clock((time.perf_counter() - started) * (steps - step) / step)} left")
+    if left is not None:
+        words.append(f"{minutes(left)} left")
     return " · ".join(words)
 
 
@@ -54,10 +72,10 @@ class TerminalLine:
     """One line that overwrites itself; where the output is a file, only its last state is written."""
 
     def __init__(self, steps):
-        self.steps, self.started, self.last = steps, time.perf_counter(), ""
+        self.clock, self.last = Clock(steps), ""
 
     def show(self, step, history, sample):
-        line = summary(step, self.steps, history, self.started)
+        line = summary(step, history, self.clock)
         if sys.stderr.isatty():
             print("\r" + line.ljust(len(self.last)), end="", file=sys.stderr, flush=True)
         self.last = line
@@ -68,46 +86,37 @@ class TerminalLine:
 
 
 class NotebookPanel:
-    """A bar, a line of words, the curve so far and a line of generated text; at the end a still curve."""
+    """A bar, a line of words, the curve so far and a line of generated text; at the end a static curve."""
 
-    def __init__(self, steps, landmarks):
+    def __init__(self, steps, baselines):
         import ipywidgets
         from IPython.display import display
 
-        self.steps, self.landmarks, self.started, self.drawn = (
-            steps,
-            landmarks,
-            time.perf_counter(),
-            0.0,
-        )
+        self.clock, self.baselines, self.drawn = Clock(steps), baselines, 0.0
         self.bar = ipywidgets.FloatProgress(
             max=max(steps, 1), layout=ipywidgets.Layout(width="30em")
         )
         self.words, self.sample = ipywidgets.HTML(), ipywidgets.HTML()
         # a white picture from the start: an empty image is laid out with no size, and stays so
         self.curve = ipywidgets.Image(
-            value=plots.Picture("the curve to come", 7.0, 3.6).png(), format="png"
+            value=Picture("the curve to come", 7.0, 3.6).png(), format="png"
         )
         self.box = ipywidgets.VBox([self.bar, self.words, self.curve, self.sample])
         self.display = display
         view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
-        display(
-            {"application/vnd.jupyter.widget-view+json": view}, raw=True
-        )  # raw: nothing that goes stale is stored
+        display({WIDGET_VIEW: view}, raw=True)  # raw: nothing that goes stale is stored
 
     def show(self, step, history, sample):
         if sample is not None:
-            from gptlib.instruments.show.widgets import escaped
-
             self.sample.value = f"<pre>{escaped(sample)}</pre>"
         evaluated = bool(history) and history[-1][0] == step
         if evaluated and len(history) > 1:
-            self.curve.value = plots.losses(history, self.landmarks).png()
+            self.curve.value = plots.losses(history, self.baselines).png()
         if (
             evaluated or time.perf_counter() - self.drawn > 0.25
         ):  # more often is only work for the browser
             self.bar.value = step
-            self.words.value = summary(step, self.steps, history, self.started)
+            self.words.value = summary(step, history, self.clock)
             self.drawn = time.perf_counter()
 
     def finish(self, history, words):
@@ -115,4 +124,4 @@ class NotebookPanel:
         if words:
             self.words.value = words
         if len(history) > 1:
-            self.display(plots.losses(history, self.landmarks))
+            self.display(plots.losses(history, self.baselines))

@@ -4,6 +4,7 @@ import ipywidgets
 from ipywidgets import Dropdown, FloatSlider, IntSlider, SelectionSlider, Text, ToggleButtons
 
 from gptlib.instruments.show import plots
+from gptlib.instruments.show.picture import Picture
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WORDS = {"description_width": "9em"}
@@ -31,7 +32,7 @@ def choice(options, value=None, name=""):
     return kind(options=options, value=value or options[0], description=name, style=WORDS)
 
 
-def stops(options, value=None, name=""):
+def step_slider(options, value=None, name=""):
     """A slider that halts at the given values, as at the steps of a training that were saved."""
     return SelectionSlider(
         options=options, value=value or options[0], description=name, style=WORDS, layout=WIDE
@@ -41,7 +42,7 @@ def stops(options, value=None, name=""):
 class Live:
     """Controls over a picture: whenever one moves, picture shows data(**values of the controls).
 
-    picture: a plots.Picture. data: a function of the controls' values; returns what the picture draws, or raises
+    picture: a Picture. data: a function of the controls' values; returns what the picture draws, or raises
     ValueError with a sentence, which then stands under the picture, and the last good picture stays.
     Attributes for tests and the curious: controls, image (its .value is the PNG), shown (the last data).
     """
@@ -90,8 +91,8 @@ def escaped(problem):
 class LiveHTML(Live):
     """Controls over a piece of HTML: data(**values of the controls) returns the HTML; no picture is needed."""
 
-    def __init__(self, words, data, **controls):
-        super().__init__(plots.Picture(words, 1, 1), data, **controls)
+    def __init__(self, alt_text, data, **controls):
+        super().__init__(Picture(alt_text, 1, 1), data, **controls)
 
     def redraw(self, change=None):
         """Write the HTML for the present values of the controls."""
@@ -125,12 +126,3 @@ def boxes(pieces):
 def token_boxes(pieces):
     """The boxes and under them their number."""
     return f"{boxes(pieces)}<p>{len(pieces)} tokens</p>"
-
-
-def __getattr__(name):
-    """AttentionExplorer, imported when it is first asked for: most notebooks never need it."""
-    if name == "AttentionExplorer":
-        from gptlib.instruments.show.explorer.explorer import AttentionExplorer
-
-        return AttentionExplorer
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,7 @@ def attention_and_chances(model, tokens, temperature=1.0, masked=True):
     Later layers and the chances follow from the changed weights. Bad tokens, a model without attention or a temperature
     of 0 raise ValueError.
     """
-    validate.positive(temperature=temperature)
+    validate.temperature(temperature)
     T = tokens.shape[-1]
     changes = {} if masked else {"mask": torch.ones(T, T, dtype=torch.bool)}
     changes |= {} if temperature == 1 else {"temperature": temperature}

@@ -21,7 +21,7 @@ class Explorer {
     this.next = makeBars(TOP);
     this.panels = [];
     this.active = 0; // the panel that the thumbnails speak to
-    this.t = 0; // the token that is asked
+    this.t = 0; // the query that is shown
     this.s = null; // the token under the pointer in a square
     this.build();
     this.listen();
@@ -165,7 +165,7 @@ class Explorer {
     drawSquare(panel.square, this.weights, bytes, this.table);
   }
 
-  // The asked token has changed: what depends on it, and no more, so that it follows the pointer.
+  // Another query is shown: what depends on it, and no more, so that it follows the pointer.
   point() {
     for (const panel of this.panels) this.pointPanel(panel);
     const next = this.weights.next(this.place, this.t);
@@ -180,9 +180,9 @@ class Explorer {
     const row = weights.row(this.place, panel.layer, panel.head, t);
     panel.spans.forEach((span, s) => colourToken(this, span, s, row));
     placeMarks(panel.marks, weights, t, this.s);
-    const top = largest(row, panel.heard.rows.length);
+    const top = largest(row, panel.attended.rows.length);
     const entries = top.map(([s, byte]) => [`${String(s).padStart(3)} ${weights.tokens[s]}`, byte / 255, weightOf(byte)]);
-    fillBars(panel.heard, `position ${t} ${weights.tokens[t]} listens to`, entries, others(this, row, top));
+    fillBars(panel.attended, `position ${t} ${weights.tokens[t]} attends to`, entries, others(this, row, top));
   }
 
   say(next) {

@@ -1,4 +1,4 @@
-"""The attention explorer: type a prompt, see every head, ask a token whom it listens to. Drawn in the browser."""
+"""The attention explorer: type a prompt, see every head, see what each token attends to. Drawn in the browser."""
 
 import base64
 import re
@@ -8,7 +8,7 @@ import anywidget
 import numpy as np
 from traitlets import Bool, Bytes, Dict, Float, Int, List, Unicode, observe, validate
 
-from gptlib.instruments.show.explorer import packing, still
+from gptlib.instruments.show.explorer import packing, static
 from gptlib.instruments.show.explorer.compute import attention_and_chances
 from gptlib.instruments.show.explorer.tokens import as_batch, ids_and_labels, label
 from gptlib.instruments.show.widgets import WIDGET_VIEW
@@ -37,9 +37,9 @@ def one_module():
 
 
 class AttentionExplorer(anywidget.AnyWidget):
-    """All attention heads of a model on a prompt that one types: hover a token and see whom it listens to.
+    """All attention heads of a model on any prompt: hover a token and see what it attends to.
 
-    model: any language model that look.attention_maps can read. tokenizer: with encode and decode, characters or BPE.
+    model: any language model that inspection.attention_maps can read. tokenizer: with encode and decode.
     steps: {step: model} of one training, of equal sizes; a slider then runs over them, from model if it is one of
     them, else from the last, and model may be None. A bad prompt raises ValueError here; later it gets its sentence
     beside the box, and the last good picture stays.
@@ -85,14 +85,17 @@ class AttentionExplorer(anywidget.AnyWidget):
     def _heads_exist(self, proposal):
         """One or two heads that the model has."""
         L, H = (self.sizes.get(name, 1) for name in ("layers", "heads"))
-        heads = [list(map(int, pair)) for pair in proposal["value"]]
-        if not 1 <= len(heads) <= 2 or not all(
-            0 <= layer < L and 0 <= head < H for layer, head in heads
-        ):
+        heads = proposal["value"]
+        try:
+            pairs = [[int(layer), int(head)] for layer, head in heads]
+            there = all(0 <= layer < L and 0 <= head < H for layer, head in pairs)
+        except (TypeError, ValueError):
+            there = False
+        if not there or not 1 <= len(heads) <= 2:
             raise ValueError(
                 f"heads came as {heads}; give one [layer, head], or two to compare, below {[L, H]}"
             )
-        return heads
+        return pairs
 
     @observe("prompt", "temperature", "masked", "step")
     def _asked(self, change):
@@ -164,15 +167,15 @@ class AttentionExplorer(anywidget.AnyWidget):
         self.next_chances = np.stack([top[1] for top in tops]).astype("<f4").tobytes()
 
     def picture(self):
-        """What the explorer shows, as a still plots.Picture."""
-        return still.picture(self._words(), self.maps, self.tokens, self.heads)
+        """What the explorer shows, as a static Picture."""
+        return static.picture(self._alt_text(), self.maps, self.tokens, self.heads)
 
-    def _words(self):
+    def _alt_text(self):
         L, H, T, _ = self.maps.shape
         return f"attention of {L} × {H} heads on {T} tokens, {label(self._shown)}"
 
     def __repr__(self):
-        return f"[picture: {self._words()}]"
+        return f"[picture: {self._alt_text()}]"
 
     def _repr_mimebundle_(self, **_):
         view = {"version_major": 2, "version_minor": 1, "model_id": self.model_id}

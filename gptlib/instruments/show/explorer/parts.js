@@ -76,10 +76,10 @@ export function makePanel() {
   const square = make("canvas", "square", { width: SIDE, height: SIDE });
   const [row, cell] = [make("div", "mark"), make("div", "mark")];
   const stack = make("div", "stack", { "aria-hidden": "true" }, [square, row, cell]);
-  const heard = makeBars(6);
-  const axes = make("p", "axes", { textContent: "a row listens, a column is heard; striped: masked" });
-  const box = make("section", "panel", {}, [title, strip, heard.box, stack, axes]);
-  return { box, title, strip, stack, square, marks: { row, cell }, heard, spans: [] };
+  const attended = makeBars(6);
+  const axes = make("p", "axes", { textContent: "rows: queries, columns: keys; striped: masked" });
+  const box = make("section", "panel", {}, [title, strip, attended.box, stack, axes]);
+  return { box, title, strip, stack, square, marks: { row, cell }, attended, spans: [] };
 }
 
 // The tokens as spans that wrap like text; a line ends where the text has one.

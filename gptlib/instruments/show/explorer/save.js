@@ -45,8 +45,8 @@ function labels(weights, layout) {
 }
 
 function caption(weights, row, t) {
-  const heard = largest(row, 3).map(([s, byte]) => `${s} ${weights.tokens[s]} ${weightOf(byte)}`);
-  return `position ${t} ${weights.tokens[t]} listens to ${heard.join(" · ")}`;
+  const attended = largest(row, 3).map(([s, byte]) => `${s} ${weights.tokens[s]} ${weightOf(byte)}`);
+  return `position ${t} ${weights.tokens[t]} attends to ${attended.join(" · ")}`;
 }
 
 function panelSvg(weights, place, { layer, head }, t, table) {

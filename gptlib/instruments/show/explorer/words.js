@@ -20,10 +20,10 @@ export function nameOf({ layer, head }) {
 }
 
 export function spokenRow(weights, t, panel, top) {
-  const heard = top.map(
+  const attended = top.map(
     ([s, byte]) => `position ${s} ${spokenToken(weights.tokens[s])} ${weightOf(byte)}`,
   );
-  return `position ${t} ${spokenToken(weights.tokens[t])}, ${nameOf(panel)}, listens to ${heard.join(", ")}`;
+  return `position ${t} ${spokenToken(weights.tokens[t])}, ${nameOf(panel)}, attends to ${attended.join(", ")}`;
 }
 
 export function spokenNext(next) {

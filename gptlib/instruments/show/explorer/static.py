@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gptlib.instruments.show import plots
+from gptlib.instruments.show.picture import Picture
 
 LARGEST = 96  # cells of one head in the grid, along a side
 GAP = 0.08  # between heads, as a share of a head
@@ -55,15 +55,15 @@ def draw_head(axes, weights, labels, title):
         axes.set_xticks(range(T), labels, fontsize=size, rotation=turn)
         axes.set_yticks(range(T), labels, fontsize=size)
         axes.tick_params(length=0)
-    axes.set(xlabel="is heard", ylabel="listens")
+    axes.set(xlabel="key: attended to", ylabel="query: attends")
     axes.set_title(title, fontsize=11)
     axes.spines[:].set_color("#bbbbbb")
 
 
-def picture(words, maps, labels, heads):
-    """A plots.Picture of maps (L, H, T, T) with the tokens labels; heads: the (layer, head) to draw large."""
+def picture(alt_text, maps, labels, heads):
+    """A Picture of maps (L, H, T, T) with the tokens labels; heads: the (layer, head) to draw large."""
     maps = np.asarray(maps, dtype=float)
-    found = plots.Picture(words, 4.6 + 4.4 * len(heads), 5.0)
+    found = Picture(alt_text, 4.6 + 4.4 * len(heads), 5.0)
     draw_grid(found.add_subplot(1, 1 + len(heads), 1), maps)
     for number, (layer, head) in enumerate(heads):
         axes = found.add_subplot(1, 1 + len(heads), 2 + number)
