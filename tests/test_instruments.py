@@ -1,6 +1,7 @@
 import base64
 import io
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,7 @@ from gptlib.instruments.measure import timing
 from gptlib.instruments.measure.baselines import landmarks
 from gptlib.instruments.models import subwords
 from gptlib.instruments.show import plots, progress, widgets
-from gptlib.instruments.show.picture import Picture, description_in
+from gptlib.instruments.show.picture import Picture, description_in, few_colours
 from gptlib.instruments.show.progress import Clock, NotebookPanel, minutes, watch
 from gptlib.tokenizer import CharTokenizer
 from gptlib.train import TrainConfig, full_loss, train
@@ -20,7 +21,8 @@ MATRIX = np.array([[0.2, 0.8], [1.0, 0.0]])
 
 
 def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png)))
+    found = Image.open(io.BytesIO(png)).convert("RGBA")
+    return np.asarray(Image.alpha_composite(Image.new("RGBA", found.size, "white"), found))
 
 
 def test_the_same_data_gives_the_same_bytes_and_other_data_others():
@@ -44,6 +46,34 @@ def test_the_fast_redraw_shows_what_a_new_picture_would(make):
     )
     fast, whole = pixels(moved.png_of(data)), pixels(make(MATRIX.T).png())
     assert (np.abs(fast.astype(int) - whole).max(axis=2) > 40).mean() < 0.01
+
+
+def test_a_picture_is_twice_as_sharp_as_its_size_on_the_page_and_has_no_background():
+    picture = plots.heatmap(MATRIX, "ab", "cd", "t")
+    data, size = picture._repr_mimebundle_()
+    found = pixels(base64.b64decode(data["image/png"]))
+    width, height = size["image/png"]["width"], size["image/png"]["height"]
+    assert found.shape == (2 * height, 2 * width, 4) and (found[0, 0] == 255).all()
+    assert (
+        Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+        .convert("RGBA")
+        .getpixel((0, 0))[3]
+        == 0
+    )
+
+
+def test_few_colours_are_close_to_the_many_and_fit_a_palette():
+    ramp = np.zeros((16, 4096, 4), dtype=np.uint8)
+    ramp[..., :3] = np.random.default_rng(0).integers(0, 256, (16, 4096, 3))
+    ramp[..., 3] = 255
+    few = np.asarray(few_colours(ramp).convert("RGBA")).astype(int)
+    assert len(np.unique(few.reshape(-1, 4), axis=0)) <= 256 and np.abs(few - ramp).max() < 64
+    plain = plots.heatmap(MATRIX, "ab", "cd", "t", numbers=".1f")
+    plain.canvas.draw()
+    exact = plain._pixels().astype(int)
+    few = np.asarray(few_colours(plain._pixels()).convert("RGBA")).astype(int)
+    seen = exact[..., 3] > 128
+    assert np.abs(few - exact)[seen].max() <= 16
 
 
 def test_invisible_characters_are_made_visible():
@@ -107,8 +137,9 @@ def test_a_live_picture_carries_a_still_one_and_words_for_places_without_widgets
     live = widgets.Live(
         plots.heatmap(MATRIX, title="weights"), lambda s: MATRIX, s=widgets.slider(0, 3, 1)
     )
-    bundle = live._repr_mimebundle_()
-    assert base64.b64decode(bundle["image/png"]) == live.image.value
+    bundle, size = live._repr_mimebundle_()
+    assert (pixels(base64.b64decode(bundle["image/png"])) == pixels(live.picture.png())).all()
+    assert size["image/png"] == dict(zip(("width", "height"), live.picture.size))
     assert bundle["text/plain"] == "[picture: weights, 2 × 2] with s"
 
 
@@ -140,9 +171,10 @@ def test_live_text_escapes_what_is_typed_and_reports_bad_input():
         return widgets.token_boxes(CharTokenizer().encode(line) and list(line))
 
     live = widgets.LiveHTML("boxes", data, line=widgets.text_box("a & b"))
-    assert "&amp;" in live.shown and "5 tokens" in live.sentence.value
+    assert "&amp;" in live.shown and "5 tokens" in live.html.value
     live.controls["line"].value = "é"
-    assert "&#x27;é&#x27;" in live.sentence.value and "5 tokens" in live.sentence.value
+    assert "&#x27;é&#x27;" in live.sentence.value and "5 tokens" in live.html.value
+    assert not any(isinstance(part, ipywidgets.Image) for part in live.box.children)
 
 
 def test_landmarks_are_what_the_counted_models_score():

@@ -1,8 +1,10 @@
 """A picture: a matplotlib figure that shows itself, says in words what it is, and can redraw its data fast."""
 
+import base64
 import io
 import json
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
@@ -11,7 +13,14 @@ from matplotlib.ticker import FixedLocator
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+INK = "#777777"  # words and axes: a grey that reads on white and on black, for the background is transparent
+SHARP = 2  # pixels of the file for one on the page, along each side
+STYLE = {
+    name: INK
+    for name in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+} | {"axes.facecolor": "none", "figure.facecolor": "none", "legend.frameon": False}
 SAMPLES = 9  # of what is drawn, in a description
+PNG = "image/png"
 CHUNK = "gptlib"  # the name under which a PNG carries its description
 
 
@@ -24,7 +33,10 @@ class Picture(Figure):
     """
 
     def __init__(self, alt_text, width=7.0, height=3.5, **options):
-        super().__init__(figsize=(width, height), dpi=100, layout="constrained", **options)
+        with matplotlib.rc_context(STYLE):
+            super().__init__(
+                figsize=(width, height), dpi=100 * SHARP, layout="constrained", **options
+            )
         FigureCanvasAgg(self)
         self.alt_text = alt_text
         self.moving = []
@@ -32,22 +44,36 @@ class Picture(Figure):
         self.draw_each = []
         self._background = None
 
+    @property
+    def size(self):
+        """(width, height) on the page, in pixels."""
+        return tuple(round(100 * inches) for inches in self.get_size_inches())
+
+    def add_subplot(self, *place, **options):
+        with matplotlib.rc_context(STYLE):
+            return super().add_subplot(*place, **options)
+
     def __repr__(self):
         return f"[picture: {self.alt_text}]"
 
-    def _repr_png_(self):
-        return self.png()
+    def _repr_mimebundle_(self, **_):
+        width, height = self.size
+        data = {PNG: base64.b64encode(self.png()).decode("ascii"), "text/plain": repr(self)}
+        return data, {PNG: {"width": width, "height": height}}
 
     def png(self):
         """The whole picture as PNG bytes, its description in them; the same bytes for the same data."""
-        return encode(self._render(), self.description())
+        self._lay_out()
+        self.canvas.draw()
+        return encode(few_colours(self._pixels()), self.description())
 
     def png_of(self, data):
         """The picture with new data, as PNG bytes. Only what moves is drawn again: several times faster than png."""
         if self._background is None:
+            self._lay_out()
             for artist in self.moving:
                 artist.set_visible(False)
-            self._render()
+            self.canvas.draw()
             self._background = self.canvas.copy_from_bbox(self.bbox)
             for artist in self.moving:
                 artist.set_visible(True)
@@ -55,10 +81,15 @@ class Picture(Figure):
         self.canvas.restore_region(self._background)
         for artist in self.moving:
             artist.axes.draw_artist(artist)
-        return encode(np.asarray(self.canvas.buffer_rgba()))
+        return encode(Image.fromarray(self._pixels()), compress_level=1)
 
-    def _render(self):
-        self.canvas.draw()
+    def _lay_out(self):
+        """Find everything its place, once: a second time some things would move by a pixel."""
+        if self.get_layout_engine() is not None:
+            self.draw_without_rendering()
+            self.set_layout_engine("none")
+
+    def _pixels(self):
         return np.asarray(self.canvas.buffer_rgba())
 
     def description(self):
@@ -136,13 +167,28 @@ def coarse(array):
     )
 
 
-def encode(rgba, description=None):
-    """(H, W, 4) bytes -> PNG bytes, without a date or a version in them; description: what JSON can hold."""
+def few_colours(rgba):
+    """(H, W, 4) bytes as an image of at most 256 colours, for a small file: last bits are dropped."""
+    for bits in (5, 4, 3, 2):
+        kept = rgba >> (8 - bits)
+        kept[kept[..., 3] == 0] = 0  # what cannot be seen has no colour
+        codes = sum(kept[..., channel].astype(np.int32) << bits * channel for channel in range(4))
+        there = np.bincount(codes.ravel(), minlength=1 << 4 * bits) > 0
+        if there.sum() <= 256:
+            break
+    colours = np.flatnonzero(there)[:, None] >> bits * np.arange(4) & (1 << bits) - 1  # (N, 4)
+    image = Image.fromarray((there.cumsum() - 1)[codes].astype(np.uint8), "P")
+    image.putpalette((colours * 255 // ((1 << bits) - 1)).astype(np.uint8).tobytes(), "RGBA")
+    return image
+
+
+def encode(image, description=None, compress_level=9):
+    """An image as PNG bytes, without a date or a version in them; description: what JSON can hold."""
     info = PngInfo()
     if description is not None:
         info.add_itxt(CHUNK, json.dumps(description, ensure_ascii=False), zip=True)
     buffer = io.BytesIO()
-    Image.fromarray(rgba).convert("RGB").save(buffer, "PNG", compress_level=6, pnginfo=info)
+    image.save(buffer, "PNG", compress_level=compress_level, pnginfo=info)
     return buffer.getvalue()
 
 

@@ -4,7 +4,7 @@ import statistics
 
 import numpy as np
 
-from gptlib.instruments.show.picture import Picture
+from gptlib.instruments.show.picture import INK, Picture
 
 COLOURS = {
     "query": "#0072B2",
@@ -80,7 +80,7 @@ def draw_heatmap(picture, axes, matrix, rows=None, columns=None, numbers=None, t
         matrix, cmap="Blues", vmin=0, vmax=top, aspect="auto" if matrix.size > 400 else "equal"
     )
     ticks(axes, rows, columns)
-    axes.spines[:].set_color("#bbbbbb")
+    axes.spines[:].set_alpha(0.5)
     cells = []
     if numbers is not None:
         cells = [
@@ -94,7 +94,8 @@ def draw_heatmap(picture, axes, matrix, rows=None, columns=None, numbers=None, t
         image.set_data(new)
         for cell, value in zip(cells, new.flat):
             cell.set_text("−∞" if value == -np.inf else format(value, numbers).replace("-", "−"))
-            cell.set_color("white" if np.isfinite(value) and value > 0.6 * top else "#222222")
+            seen = np.isfinite(value)  # what is not has no square behind it
+            cell.set_color(INK if not seen else "white" if value > 0.6 * top else "#222222")
 
     draw_data(matrix)
     picture.moving += [image, *cells]
@@ -165,7 +166,7 @@ def bars(
         dots = axes.plot(
             range(len(second)), second, "o", color=COLOURS["val"], markersize=4, label=names[1]
         )[0]
-        axes.legend(frameon=False)
+        axes.legend(labelcolor=INK, frameon=False)
         moving.append(dots)
     ticks(axes, columns=labels)
     axes.set_title(title, fontsize=11)
@@ -203,7 +204,7 @@ def curves(
     picture = Picture(f"{title or y_name}: {', '.join(lines)}", *size)
     axes = tidy(picture.add_subplot())
     palette = iter(
-        ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444"] * 3
+        ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999"] * 3
     )
     for name, (xs, ys) in lines.items():
         axes.plot(
@@ -229,16 +230,16 @@ def curves(
     axes.set_xlabel(x_name)
     axes.set_ylabel(y_name)
     if len(lines) > 1:
-        axes.legend(frameon=False)
+        axes.legend(labelcolor=INK, frameon=False)
     return picture
 
 
 def draw_baselines(axes, baselines):
     """A thin line across axes at every baseline's height, with its name and value to the right of the axes."""
     for style, (name, height) in zip(BASELINE_STYLES * 3, (baselines or {}).items()):
-        axes.axhline(height, color="#777777", linewidth=1, linestyle=style)
+        axes.axhline(height, color=INK, linewidth=1, linestyle=style)
         axes.annotate(f"{name} {height:.2f}", (1.0, height), (4, 0), xycoords=("axes fraction", "data"),
-                      textcoords="offset points", fontsize=8.5, va="center", color="#444444")  # fmt: skip
+                      textcoords="offset points", fontsize=8.5, va="center", color=INK)  # fmt: skip
 
 
 def losses(history, baselines=None, title=""):
@@ -268,24 +269,26 @@ def compare(
         if len(values) == len(groups[name]) and values:
             # as in the tables; np.mean may round the last digit the other way
             centre = statistics.fmean(values)
-            axes.plot([centre] * 2, [row - 0.3, row + 0.3], color="#222222", linewidth=2)
+            axes.plot([centre] * 2, [row - 0.3, row + 0.3], color=INK, linewidth=2)
             axes.annotate(
                 f"{centre:.3f}",
                 (1.01, row),
                 xycoords=("axes fraction", "data"),
                 va="center",
+                color=INK,
             )
         else:
-            axes.annotate("diverged", (1.01, row), xycoords=("axes fraction", "data"), va="center")
+            place = {"xycoords": ("axes fraction", "data"), "va": "center", "color": INK}
+            axes.annotate("diverged", (1.01, row), **place)
         for mark, values in single.items():
             if name in values:
-                axes.plot(values[name], row, mark, color="#222222", fillstyle="none", markersize=8)
+                axes.plot(values[name], row, mark, color=INK, fillstyle="none", markersize=8)
     span = (max(finite) - min(finite)) or 0.1
     finite += [value for values in single.values() for value in values.values()]
     axes.set_xlim(min(finite) - 0.08 * span, max(finite) + 0.08 * span)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.grid(axis="x", color="#dddddd")
+    axes.grid(axis="x", color=INK, alpha=0.25)
     axes.set_axisbelow(True)
     axes.set_title(title, fontsize=11)
     axes.set_xlabel(x_name)

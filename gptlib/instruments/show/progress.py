@@ -99,7 +99,9 @@ class NotebookPanel:
         self.words, self.sample = ipywidgets.HTML(), ipywidgets.HTML()
         # a white picture from the start: an empty image is laid out with no size, and stays so
         self.curve = ipywidgets.Image(
-            value=Picture("the curve to come", 7.0, 3.6).png(), format="png"
+            value=Picture("the curve to come", 7.0, 3.6).png(),
+            format="png",
+            layout=ipywidgets.Layout(width="700px", max_width="100%", align_self="flex-start"),
         )
         self.box = ipywidgets.VBox([self.bar, self.words, self.curve, self.sample])
         self.display = display

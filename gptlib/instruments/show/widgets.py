@@ -1,10 +1,13 @@
 """Controls over a plot. The picture is redrawn as a PNG into one image widget: fast, and quiet in stored outputs."""
 
+import base64
+import html
+
 import ipywidgets
 from ipywidgets import Dropdown, FloatSlider, IntSlider, SelectionSlider, Text, ToggleButtons
 
 from gptlib.instruments.show import plots
-from gptlib.instruments.show.picture import Picture
+from gptlib.instruments.show.picture import PNG
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WORDS = {"description_width": "9em"}
@@ -39,75 +42,88 @@ def step_slider(options, value=None, name=""):
     )
 
 
-class Live:
-    """Controls over a picture: whenever one moves, picture shows data(**values of the controls).
+class Controlled:
+    """Controls over something: whenever one moves, show(data(**values of the controls)) shows it.
 
-    picture: a Picture. data: a function of the controls' values; returns what the picture draws, or raises
-    ValueError with a sentence, which then stands under the picture, and the last good picture stays.
-    Attributes for tests and the curious: controls, image (its .value is the PNG), shown (the last data).
+    data: a function of the controls' values, or raises ValueError with a sentence, which then stands below while what
+    was shown last stays. Attributes for tests and the curious: controls, shown (the last data), sentence.
     """
 
-    def __init__(self, picture, data, **controls):
-        self.picture, self.data, self.controls = picture, data, controls
-        self.image = ipywidgets.Image(format="png")
+    def __init__(self, data, **controls):
+        self.data, self.controls, self.shown = data, controls, None
         self.sentence = ipywidgets.HTML()
-        self.shown = None
         for control in controls.values():
             control.observe(self.redraw, names="value")
         self.redraw()
-        self.box = ipywidgets.VBox([*controls.values(), self.image, self.sentence])
 
     def redraw(self, change=None):
-        """Draw the picture for the present values of the controls."""
+        """Show what the present values of the controls give."""
+        values = {name: control.value for name, control in self.controls.items()}
         try:
-            self.shown = self.data(
-                **{name: control.value for name, control in self.controls.items()}
-            )
+            self.shown = self.data(**values)
         except ValueError as problem:
-            self.sentence.value = f"<span>{escaped(problem)}</span>"
+            self.sentence.value = f"<p role='status'>{escaped(problem)}</p>"
             return
         self.sentence.value = ""
-        self.image.value = self.picture.png_of(self.shown)
+        self.show(self.shown)
+
+    def bundle(self, mime, content):
+        """What Jupyter shows: the live box, and content for places where nothing is live."""
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        return {WIDGET_VIEW: view, mime: content, "text/plain": repr(self)}
+
+
+class Live(Controlled):
+    """Controls over a picture: picture shows data(**values of the controls).
+
+    picture: a Picture. data: returns what the picture draws; see Controlled. image: the widget that shows it.
+    """
+
+    def __init__(self, picture, data, **controls):
+        width, _ = picture.size
+        self.picture = picture
+        self.image = ipywidgets.Image(
+            format="png",
+            alt=picture.alt_text,
+            layout=ipywidgets.Layout(width=f"{width}px", max_width="100%", align_self="flex-start"),
+        )
+        super().__init__(data, **controls)
+        self.box = ipywidgets.VBox([*controls.values(), self.image, self.sentence])
+
+    def __repr__(self):
+        return f"{self.picture!r} with {', '.join(self.controls)}"
+
+    def show(self, data):
+        self.image.value = self.picture.png_of(data)
 
     def _repr_mimebundle_(self, **_):
-        import base64
+        width, height = self.picture.size
+        static = base64.b64encode(self.picture.png()).decode("ascii")
+        return self.bundle(PNG, static), {PNG: {"width": width, "height": height}}
 
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
-        still = base64.b64encode(self.image.value).decode("ascii")
-        return {
-            WIDGET_VIEW: view,
-            "image/png": still,
-            "text/plain": f"{self.picture!r} with {', '.join(self.controls)}",
-        }
+
+class LiveHTML(Controlled):
+    """Controls over a piece of HTML, which data(**values of the controls) returns; alt_text: what it is, in words."""
+
+    def __init__(self, alt_text, data, **controls):
+        self.alt_text = alt_text
+        self.html = ipywidgets.HTML()
+        super().__init__(data, **controls)
+        self.box = ipywidgets.VBox([*controls.values(), self.html, self.sentence])
+
+    def __repr__(self):
+        return f"[picture: {self.alt_text}] with {', '.join(self.controls)}"
+
+    def show(self, html):
+        self.html.value = html
+
+    def _repr_mimebundle_(self, **_):
+        return self.bundle("text/html", self.shown)
 
 
 def escaped(problem):
     """A message as harmless HTML text."""
-    import html
-
     return html.escape(str(problem))
-
-
-class LiveHTML(Live):
-    """Controls over a piece of HTML: data(**values of the controls) returns the HTML; no picture is needed."""
-
-    def __init__(self, alt_text, data, **controls):
-        super().__init__(Picture(alt_text, 1, 1), data, **controls)
-
-    def redraw(self, change=None):
-        """Write the HTML for the present values of the controls."""
-        try:
-            self.shown = self.data(
-                **{name: control.value for name, control in self.controls.items()}
-            )
-            self.sentence.value = self.shown
-        except ValueError as problem:
-            self.sentence.value = f"{self.shown or ''}<p>{escaped(problem)}</p>"
-
-    def _repr_mimebundle_(self, **_):
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
-        words = f"{self.picture!r} with {', '.join(self.controls)}"
-        return {WIDGET_VIEW: view, "text/html": self.shown, "text/plain": words}
 
 
 BOX_COLOURS = ("#0072B255", "#E69F0055", "#009E7355", "#CC79A755")
