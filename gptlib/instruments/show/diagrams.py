@@ -122,7 +122,7 @@ def notebook(number):
 
 
 def shapes_of(model, tokens):
-    """{name: shape of what it returned} for every module that model runs on tokens (B, T), in the order of their calls."""
+    """{name: shape of what it returned} for every module that model runs on tokens (B, T), in their order."""
     found, hooks = {}, []
     for name, module in model.named_modules():
 
@@ -230,7 +230,7 @@ NAMES = {
 
 
 def calls_of(block, x):
-    """The names of block's parts in the order in which it calls them for x (B, T, C): pre-norm or post-norm shows here."""
+    """The names of block's parts in the order in which it calls them for x (B, T, C)."""
     calls, hooks = [], []
     for name, module in block.named_children():
         if not isinstance(module, torch.nn.Dropout | torch.nn.Identity):
@@ -247,7 +247,8 @@ def calls_of(block, x):
 def block_diagram(block, x, title=""):
     """A block as it runs on x (B, T, C): the residual stream upwards, its parts in the order of their calls.
 
-    A norm that is called before its part stands in the branch (pre-norm), one called after it in the stream (post-norm).
+    A norm that is called before its part stands in the branch (pre-norm), one called after it in the stream
+    (post-norm).
     """
     calls = calls_of(block, x)
     kinds = [
@@ -290,8 +291,8 @@ def block_diagram(block, x, title=""):
 def attention_diagram(attention, x):
     """What happens to the shapes in one head: x, then q, k and v, scores, mask and softmax, the weighted average.
 
-    attention: a module with project_qkv; x (B, T, C). The first head of the first example is drawn, each matrix with its
-    own number of rows and columns.
+    attention: a module with project_qkv; x (B, T, C). The first head of the first example is drawn, each matrix with
+    its own number of rows and columns.
     """
     q, k, v = (
         part.flatten(0, -3)[0] if part.dim() > 2 else part for part in attention.project_qkv(x)
