@@ -45,13 +45,13 @@ widget.render({{ model: window.model, el }});
 </script>"""
 
 
-def opened(browser, explorer, width=1000, **options):
-    """A page that shows explorer; page.errors fills as it goes on."""
+def opened(browser, explorer, width=1000, css="gpt-explorer", **options):
+    """A page that shows an explorer or a walk, whose css class is css; page.errors fills as it goes on."""
     page = browser.new_page(viewport={"width": width, "height": 1000}, **options)
     page.set_default_timeout(10_000)
     page.errors = []
     page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda problem: page.errors.append(str(problem)))
     page.set_content(html(explorer))
-    page.locator(".gpt-explorer").wait_for()
+    page.locator(f".{css}").wait_for()
     return page

@@ -50,8 +50,14 @@ class Diagram(Picture):
         )
         self.sheet.add_patch(shape)
         self.words(x, y, words, fontsize=fontsize, weight="bold" if lit else "normal")
-        if link:
-            self.links.append((*corner, corner[0] + width, corner[1] + height, link, words))
+        self.link(x, y, width, height, link, words)
+
+    def link(self, x, y, width, height, address, words):
+        """Let the rectangle around (x, y) lead to address, unless that is None; words say where to."""
+        if address:
+            self.links.append(
+                (x - width / 2, y - height / 2, x + width / 2, y + height / 2, address, words)
+            )
 
     def words(self, x, y, words, **options):
         """Text around (x, y)."""
@@ -185,10 +191,13 @@ def gpt_map(model, tokens, lit=()):
     found.plus(3.0, stream)
     draw_frame(found, 3.35, stream - 0.55, 3.75, 3.1, "blocks" in lit)
     found.words(5.22, 4.08, f"block, {len(model.blocks)} times", weight="bold")
+    found.link(5.22, 4.08, 1.6, 0.3, notebook(PARTS["blocks"][0]), "block")
+    found.link(5.22, stream - 0.32, 2.6, 0.25, notebook(PARTS["residual"][0]), "residual stream")
     heads = f"attention\n{model.config.n_head} heads"
     lit |= {"attention"} & lit or ({"attention"} if "heads" in lit else set())
     draw_branch(found, 4.1, stream, lambda *a: part("attention", *a, "attention", heads), part, lit)
     draw_branch(found, 5.9, stream, lambda *a: part("feed-forward", *a, "feed-forward"), part, lit)
+    found.link(4.1, stream + 1.68, 1.25, 0.35, notebook(PARTS["heads"][0]), "heads")
     words = "residual stream  " + shown(shapes["blocks"], "BTC")
     found.words(5.22, stream - 0.32, words, fontsize=9, color=colour)
     part("norm", 7.72, stream, 0.7, 0.6, "norm")
