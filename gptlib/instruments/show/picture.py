@@ -55,7 +55,7 @@ class Picture(Figure):
         self.canvas.restore_region(self._background)
         for artist in self.moving:
             artist.axes.draw_artist(artist)
-        return encode(np.asarray(self.canvas.buffer_rgba()))
+        return encode(np.asarray(self.canvas.buffer_rgba()), self.description())
 
     def _render(self):
         self.canvas.draw()
