@@ -19,6 +19,7 @@ from PIL import Image
 
 from gptlib.instruments.publish import authoring
 from gptlib.instruments.show import plots
+from gptlib.instruments.show.picture import description_in
 
 ROOT = Path(__file__).parents[1]
 FROM_HERE = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -165,6 +166,12 @@ def test_bars_are_compared_by_height_however_many_there_are():
     assert "bars: drawn from" in difference(*pictures, ["trained"])
     noise = showed(plots.bars(heights + 0.001, names, "", "share"))
     assert difference(pictures[0], noise, ["trained"]) is None
+
+
+def test_a_picture_that_was_redrawn_says_what_is_drawn_now():
+    picture = plots.bars([0.25, 0.75], ["a", "b"], "", "share")
+    (plot,) = description_in(picture.png_of([0.5, 0.125]))
+    assert [bar[-1] for bar in plot["bars"]] == [0.5, 0.125]
 
 
 # ---- pytest with these hooks

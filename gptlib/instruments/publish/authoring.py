@@ -109,7 +109,7 @@ def quote(notebook):
 @contextmanager
 def stage():
     """Yields a folder to run notebooks in as if it were notebooks/: data/ is beside it, and an empty my/."""
-    with TemporaryDirectory(prefix="lectures-") as place:
+    with TemporaryDirectory(prefix="lectures-", ignore_cleanup_errors=True) as place:
         for name in ("notebooks", "my"):
             (Path(place) / name).mkdir()
         try:
