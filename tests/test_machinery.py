@@ -385,6 +385,22 @@ def test_refresh_stores_the_same_bytes_twice_and_keeps_ids_tags_and_folds(tmp_pa
     assert [cell["metadata"] for cell in cells] == [{}, {}, folded]
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_stage_has_the_data_and_an_empty_my_with_links_and_without(tmp_path, monkeypatch, links):
+    def refused(*_, **__):
+        raise OSError("A required privilege is not held by the client")
+
+    (tmp_path / "corpus").write_text("text")
+    monkeypatch.setattr(authoring, "DATA", tmp_path)
+    if not links:
+        monkeypatch.setattr(Path, "symlink_to", refused)
+    with authoring.stage() as folder:
+        assert (folder / ".." / "data" / "corpus").read_text() == "text"
+        assert list((folder / ".." / "my").iterdir()) == []
+        (folder / ".." / "my" / "model").touch()
+    assert not folder.exists() and (tmp_path / "corpus").exists()
+
+
 def test_the_list_of_claims_has_every_assert_however_it_is_laid_out():
     source = "for x in range(3):\n    assert (\n        x <\n        3), 'words'\nassert done"
     assert sorted(authoring.asserts(source)) == ["done", "x < 3"]
