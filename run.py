@@ -11,6 +11,7 @@
     python run.py bench [NAME ...]    the benchmarks, which take the machine for themselves; without a name, list them
 
 --torch-index URL, after lab or test, gives pip another index for torch alone, such as PyTorch's CPU-only one.
+The environment variable GPTLIB_PYTHON=PATH names an interpreter to use as it is; nothing is installed then.
 """
 
 import hashlib
@@ -22,19 +23,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gptlib.instruments.files import replacing, tolerant_console
+
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
-class Sentence(Exception):
+class UserError(Exception):
     """Something the user can mend; printed as it stands, without a traceback."""
 
 
 def check_python(version):
-    """Raise Sentence unless version, such as (3, 12), is one that the pinned packages support."""
+    """Raise UserError unless version, such as (3, 12), is one that the pinned packages support."""
     if not OLDEST <= tuple(version[:2]) <= NEWEST:
-        raise Sentence(
+        raise UserError(
             "This is Python %d.%d, and the lectures need 3.%d to 3.%d; install one of these and start run.py with it, "
             "for example: python3.12 run.py lab" % (version[0], version[1], OLDEST[1], NEWEST[1])
         )
@@ -91,6 +94,8 @@ def fingerprint():
 
 def environment(torch_index=None):
     """The interpreter to work with; .venv is made, or brought up to date with pyproject.toml, where needed."""
+    if os.environ.get("GPTLIB_PYTHON"):
+        return os.environ["GPTLIB_PYTHON"]
     if running_python_fits():
         return sys.executable
     stamp, python = VENV / "installed.txt", python_in(VENV)
@@ -113,7 +118,7 @@ def make_venv():
         command.append("--system-site-packages")
     said = call(command)
     if said is not None:
-        raise Sentence(
+        raise UserError(
             reason(said)
             or "Python could not make the folder .venv (%s); on Debian and Ubuntu `apt install python3-venv` helps, "
             "elsewhere delete .venv and try again."
@@ -130,7 +135,7 @@ def install(python, torch_index):
     for command in steps:
         said = call(command)
         if said is not None:
-            raise Sentence(
+            raise UserError(
                 reason(said)
                 or "pip could not install the packages (%s); the same command tries again and keeps what is there."
                 % last_line(said)
@@ -193,14 +198,12 @@ def copy_lectures(source=ROOT / "notebooks", target=ROOT / "my"):
         while mine.exists():
             mine = target / ("%s_new%s.ipynb" % (lecture.stem, number))
             number += 1
-        part = mine.with_name(mine.name + ".part")
-        shutil.copyfile(lecture, part)
-        os.replace(part, mine)
+        with replacing(mine) as beside:
+            shutil.copyfile(lecture, beside)
         brought[lecture.name] = text
         new.append(mine)
-    part = memory.with_name(memory.name + ".part")
-    part.write_text(json.dumps(brought, indent=1), encoding="utf-8")
-    os.replace(part, memory)
+    with replacing(memory) as beside:
+        beside.write_text(json.dumps(brought, indent=1), encoding="utf-8")
     return new
 
 
@@ -226,7 +229,10 @@ def lab(arguments):
     options = [
         "--ServerApp.root_dir=%s" % ROOT,
         "--LabApp.default_url=/lab/tree/%s" % first.relative_to(ROOT).as_posix(),
-        "--LabApp.extension_manager=readonly",  # it would ask a package index for extensions
+        # three habits of JupyterLab that would ask the network: for extensions, for news, for a newer JupyterLab
+        "--LabApp.extension_manager=readonly",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
     return become([python, "-m", "jupyterlab", *options, *arguments])
 
@@ -241,19 +247,19 @@ def become(command):
 
 
 def check_port(arguments):
-    """Raise Sentence if --port names one that is taken; without --port, JupyterLab looks for a free one itself."""
+    """Raise UserError if --port names one that is taken; without --port, JupyterLab looks for a free one itself."""
     wanted = [a.split("=", 1)[1] for a in arguments if a.startswith("--port=")]
     wanted += [value for flag, value in zip(arguments, arguments[1:]) if flag == "--port"]
     for port in wanted:
         if not port.isdigit() or not 0 <= int(port) < 65536:
-            raise Sentence("--port is %s; it must be a number from 0 to 65535." % port)
+            raise UserError("--port is %s; it must be a number from 0 to 65535." % port)
         with socket.socket() as probe:
             if os.name != "nt":
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", int(port)))
             except OSError:
-                raise Sentence(
+                raise UserError(
                     "Port %s is taken or not allowed; leave --port out and a free one is found."
                     % port
                 ) from None
@@ -268,7 +274,7 @@ def test(arguments):
 def check(arguments):
     """Show which exercises in my/ are done; needs nothing installed."""
     if arguments:
-        raise Sentence("check takes nothing behind it; it looks at all notebooks in my/.")
+        raise UserError("check takes nothing behind it; it looks at all notebooks in my/.")
     return become([sys.executable, "-m", "gptlib.instruments.exercises.status"])
 
 
@@ -283,7 +289,7 @@ def refresh(arguments):
 def html(arguments):
     """Write the notebooks as web pages into the folder named, or into html/."""
     if len(arguments) > 1 or any(argument.startswith("-") for argument in arguments):
-        raise Sentence("html takes the name of one folder, and %s came." % " ".join(arguments))
+        raise UserError("html takes the name of one folder, and %s came." % " ".join(arguments))
     folder = Path(arguments[0] if arguments else ROOT / "html").absolute()
     return become([environment(), "-m", "gptlib.instruments.publish.site", str(folder)])
 
@@ -298,7 +304,7 @@ def bench(arguments):
     there = {path.stem: path for path in sorted((ROOT / "tests" / "benchmarks").glob("*.py"))}
     for name in arguments:
         if name not in there:
-            raise Sentence("There is no benchmark %r; there are: %s." % (name, ", ".join(there)))
+            raise UserError("There is no benchmark %r; there are: %s." % (name, ", ".join(there)))
     if not arguments:
         for name, path in there.items():
             print("%-20s %s" % (name, path.read_text(encoding="utf-8").splitlines()[0].strip('"')))
@@ -320,7 +326,7 @@ def take_value(arguments, flag):
     for i, argument in enumerate(arguments):
         if argument == flag:
             if i + 1 == len(arguments):
-                raise Sentence("%s needs a value behind it." % flag)
+                raise UserError("%s needs a value behind it." % flag)
             value = arguments[i + 1]
             del arguments[i : i + 2]
             return value
@@ -344,16 +350,17 @@ def main(arguments):
     """Run one command; its exit status."""
     try:
         check_python(sys.version_info)
+        tolerant_console()
         if not arguments or arguments[0] in ("-h", "--help", "help"):
             print(__doc__.strip())
             return 0
         if arguments[0] not in COMMANDS:
-            raise Sentence(
+            raise UserError(
                 "There is no command %r; there are: %s." % (arguments[0], ", ".join(COMMANDS))
             )
         return COMMANDS[arguments[0]](list(arguments[1:]))
-    except Sentence as sentence:
-        print(sentence, file=sys.stderr)
+    except UserError as problem:
+        print(problem, file=sys.stderr)
     except OSError as problem:
         print(
             reason(str(problem)) or "%s; mend that and run the same command again." % problem,

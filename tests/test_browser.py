@@ -1,107 +1,52 @@
-"""What a reader sees: a real JupyterLab in a real browser, on the lectures 00, 05 and 11, shortened.
+"""What a reader sees: the first lecture and an explorer, in the JupyterLab of `run.py lab`, in a real browser.
 
-One Lab and one page for all tests; nothing on it may complain or ask another host for anything.
+One Lab for all tests; nothing on its pages may complain, and nothing may ask another host for anything.
 """
 
-import json
-import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import explorer_page
-import nbformat
 import numpy as np
 import pytest
-from browser import chromium, chromium_path
+from browser import chromium, chromium_path, lab, wait_for, watching
 from nbformat.v4 import new_code_cell, new_notebook
 
 from gptlib.instruments.publish import authoring
-from gptlib.instruments.show.widgets import AttentionExplorer
+from gptlib.instruments.show.explorer.explorer import AttentionExplorer
 from gptlib.model import GPT, GPTConfig
 from gptlib.tokenizer import CharTokenizer
 
-ROOT = Path(__file__).parents[1]
-TOKEN = "t"
-
-
-def cell_of(number, text):
-    """The source of the only code cell with text in it, from the notebook of that number."""
-    path = next(authoring.NOTEBOOKS.glob(f"{number}_*.ipynb"))
-    cells = [cell for cell in authoring.read(path).cells if cell.cell_type == "code"]
-    (found,) = [cell.source for cell in cells if text in cell.source]
-    return found
-
-
-# the lectures, shortened to what loads and shows
+FIRST = authoring.chosen(["00"])[0]
 CELLS = [
-    cell_of("00", "import shipped"),
-    cell_of("00", "AttentionExplorer("),
-    cell_of("11", "import itertools"),
-    cell_of("11", "load_gpt("),
-    cell_of("11", "AttentionExplorer(model"),
-    cell_of("05", "import torch.nn.functional as F"),
-    'places = "01234567"',
-    cell_of("05", "def scaled_row"),
+    """import torch
+from gptlib.instruments.models.pretrained import load
+from gptlib.instruments.show import plots, widgets
+from gptlib.instruments.show.explorer.explorer import AttentionExplorer
+torch.set_num_threads(1)  # as every lecture that computes
+model, tokenizer = load()""",
+    'AttentionExplorer(model, tokenizer, "ROMEO:\\nO, my Romeo, my")',
+    'AttentionExplorer(model, tokenizer, "ROMEO:\\nO, my Romeo, my")',
+    """picture = plots.bars([0.2, 0.8], ["a", "b"], "", "weight", top=1, size=(7, 2.6))
+widgets.Live(picture, lambda x: [x, 1 - x], x=widgets.slider(0.0, 1.0, 0.5, 0.1, "share"))""",
 ]
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def answer(url):
-    with urllib.request.urlopen(url, timeout=5) as reply:
-        return json.load(reply)
-
-
-def wait_for(found, seconds=60):
-    """What found() returns as soon as it is true; connection errors count as not yet."""
-    for _ in range(seconds * 5):
-        try:
-            if value := found():
-                return value
-        except OSError:
-            pass
-        time.sleep(0.2)
-    raise AssertionError(f"still waiting for {found.__name__} after {seconds} s")
-
-
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """The address of a JupyterLab over the notebook, with settings of its own."""
+def server(tmp_path_factory):
+    """run.py lab, over the first lecture and the cells above."""
     chromium_path()
-    home = tmp_path_factory.mktemp("lab")
-    notebook = new_notebook(cells=[new_code_cell(source) for source in CELLS])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, home / "cells.ipynb")
-    folders = ("CONFIG_DIR", "RUNTIME_DIR", "DATA_DIR")
-    own = {f"JUPYTER_{name}": str(home / name) for name in folders}
-    own |= {f"JUPYTERLAB_{name}": str(home / name) for name in ("SETTINGS_DIR", "WORKSPACES_DIR")}
-    port = free_port()
-    options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root"]
-    options += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={home}"]
-    options += ["--LabApp.extension_manager=readonly", "--LabApp.news_url=None"]
-    with open(home / "lab.log", "w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options],
-            cwd=ROOT,
-            env=os.environ | own | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            stdout=log,
-            stderr=log,
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(lambda: answer(f"{address}/api/status?token={TOKEN}"))
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    cells = new_notebook(cells=[new_code_cell(source) for source in CELLS])
+    lecture = authoring.read(FIRST)
+    for cell in lecture.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    notebooks = {FIRST.name: lecture, "01_cells.ipynb": cells}
+    for notebook in notebooks.values():
+        authoring.tidy(notebook)
+    with lab(tmp_path_factory.mktemp("lab"), notebooks) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -110,11 +55,20 @@ def browser():
         yield found
 
 
-def run_all_cells(page, lab):
-    """Run the notebook on page from top to bottom; before its kernel listens, JupyterLab would drop the wish."""
+def opened(browser, server, name):
+    """The reader's copy of a notebook, in a workspace of its own; page.errors and page.left, the requests to others."""
+    page = browser.new_page(viewport={"width": 1300, "height": 1600})
+    page.set_default_timeout(20_000)
+    page.errors, page.left = [], []
+    page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda problem: page.errors.append(str(problem)))
+    own = (server.address, server.address.replace("http", "ws"), "data:", "blob:")
+    page.on("request", lambda r: None if r.url.startswith(own) else page.left.append(r.url))
+    page.goto(f"{server.address}/lab/workspaces/{name[:2]}/tree/my/{name}?token=t")
+    page.wait_for_selector(".jp-Notebook", timeout=60_000)
 
-    def kernel_is_ready():
-        kernels = [session["kernel"] for session in answer(f"{lab}/api/sessions?token={TOKEN}")]
+    def kernel_is_ready():  # before it listens, JupyterLab would drop the wish to run
+        kernels = [s["kernel"] for s in server.answer("/api/sessions") if s["name"] == name]
         return (
             kernels and kernels[0]["connections"] >= 1 and kernels[0]["execution_state"] == "idle"
         )
@@ -122,21 +76,12 @@ def run_all_cells(page, lab):
     wait_for(kernel_is_ready)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
+    return page
 
 
 @pytest.fixture(scope="module")
-def page(browser, lab):
-    """The notebook, run; page.errors and page.left, the requests to others, fill as the tests go on."""
-    page = browser.new_page(viewport={"width": 1300, "height": 1600})
-    page.set_default_timeout(10_000)
-    page.errors, page.left = [], []
-    page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda problem: page.errors.append(str(problem)))
-    own = (lab, lab.replace("http", "ws"), "data:", "blob:")
-    page.on("request", lambda r: None if r.url.startswith(own) else page.left.append(r.url))
-    page.goto(f"{lab}/lab/tree/cells.ipynb?token={TOKEN}")
-    page.wait_for_selector(".jp-Notebook", timeout=60_000)
-    run_all_cells(page, lab)
+def page(browser, server):
+    page = opened(browser, server, "01_cells.ipynb")
     page.locator("img.widget-image").wait_for(timeout=60_000)
     yield page
     page.close()
@@ -347,5 +292,29 @@ def test_masked_cells_are_not_drawn_and_the_smallest_weight_is(static):
     assert np.array_equal(drawn, np.tri(18, dtype=bool))
 
 
-def test_nothing_complained_and_no_request_left_the_machine(page):
+def test_the_first_lecture_runs_from_top_to_bottom_in_the_readers_copy(browser, server):
+    lecture = opened(browser, server, FIRST.name)
+    explorer = lecture.locator(".gpt-explorer").first
+    explorer.wait_for(timeout=60_000)
+
+    def saved_cells():
+        """The code cells of the reader's copy, once the last one has run."""
+        lecture.keyboard.press("Control+s")
+        copy = authoring.read(server.root / "my" / FIRST.name)
+        cells = [cell for cell in copy.cells if cell.cell_type == "code"]
+        return cells if cells[-1].execution_count == len(cells) else None
+
+    for cell in wait_for(saved_cells, seconds=180):
+        shown = {(output.output_type, output.get("name")) for output in cell.outputs}
+        assert not shown & {("error", None), ("stream", "stderr")}, cell.source
+    assert (lecture.errors, lecture.left) == ([], [])
+    lecture.close()
+
+
+def test_nothing_complained_and_nothing_asked_another_host(page, server, tmp_path):
     assert (page.errors, page.left) == ([], [])
+    assert server.asked() == []
+    # would it have been noted? 192.0.2.1 is nobody's, and UDP sends nothing to connect
+    asks = "import socket; socket.socket(type=socket.SOCK_DGRAM).connect(('192.0.2.1', 9))"
+    subprocess.run([sys.executable, "-c", asks], env=watching(tmp_path), check=True)
+    assert (tmp_path / "asked").read_text() == "socket.connect 192.0.2.1\n"

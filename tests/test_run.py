@@ -1,5 +1,6 @@
 """run.py: copies that are never overwritten, one sentence for what goes wrong, and the next try goes on."""
 
+import importlib.metadata
 import json
 import os
 import re
@@ -7,11 +8,13 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from browser import lab
+from nbformat.v4 import new_notebook
 
 import run
 
@@ -65,7 +68,7 @@ def test_a_deleted_copy_comes_back_fresh(lectures):
 
 @pytest.mark.parametrize("version", [(2, 7), (3, 10), (3, 14)])
 def test_another_python_gets_one_sentence(version):
-    with pytest.raises(run.Sentence, match=r"need 3\.11 to 3\.13; install one of these"):
+    with pytest.raises(run.UserError, match=r"need 3\.11 to 3\.13; install one of these"):
         run.check_python(version)
 
 
@@ -91,9 +94,19 @@ def command(*arguments, folder=ROOT, **environment):
 def test_an_unknown_command_and_a_missing_value_get_one_sentence():
     for arguments in (["lba"], ["lab", "--torch-index"]):
         done = command(*arguments)
-        assert (
-            done.returncode == 1 and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
-        )
+        assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_character_that_the_console_lacks_becomes_a_question_mark():
+    code = "import run; run.COMMANDS['say'] = lambda _: print('1/√D'); run.main(['say'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("1/?D\n", "")
 
 
 def test_a_taken_port_gets_one_sentence():
@@ -111,6 +124,7 @@ def clone(tmp_path, monkeypatch):
         shutil.copy(ROOT / name, tmp_path / name)
     monkeypatch.setattr(run, "ROOT", tmp_path)
     monkeypatch.setattr(run, "VENV", tmp_path / ".venv")
+    monkeypatch.delenv("GPTLIB_PYTHON")  # under which nothing is installed
     return tmp_path
 
 
@@ -146,7 +160,7 @@ def test_a_failing_pip_gets_a_sentence_with_its_cause_and_the_next_try_installs(
 ):
     answers = [None, said, None, None]
     monkeypatch.setattr(run, "call", lambda c: (made(clone), answers.pop(0))[1])
-    with pytest.raises(run.Sentence, match=sentence):
+    with pytest.raises(run.UserError, match=sentence):
         run.environment()
     assert not (clone / ".venv" / "installed.txt").exists()
     run.environment()
@@ -180,8 +194,39 @@ def test_a_full_disk_while_copying_gets_a_sentence(monkeypatch, capsys):
     assert "The disk is full" in capsys.readouterr().err
 
 
-def test_the_running_environment_is_used_as_it_is_when_everything_is_in_it():
-    assert run.running_python_fits() == (run.environment() == sys.executable)
+@pytest.fixture
+def everything(clone, monkeypatch):
+    """What the running interpreter has: gptlib from here, and every package as pinned; {name: version} to change."""
+    found = dict(run.pins(clone))
+    note = SimpleNamespace(read_text=lambda name: json.dumps({"url": clone.as_uri()}))
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda name: [note])
+    monkeypatch.setattr(run, "version_here", found.get)
+    monkeypatch.setattr(run, "call", lambda c: pytest.fail(f"run.py would install: {c}"))
+    return found
+
+
+def test_the_running_python_is_used_as_it_is_when_everything_is_in_it(everything):
+    assert run.running_python_fits() and run.environment() == sys.executable
+
+
+@pytest.mark.parametrize("package", ["torch", "nbval"])
+@pytest.mark.parametrize("version", ["0.0.1", None])
+def test_a_package_of_another_version_or_none_is_not_everything(everything, package, version):
+    everything[package] = version
+    assert not run.running_python_fits()
+
+
+@pytest.mark.parametrize("notes", [[], [{"url": "file:///another/copy"}], [None]])
+def test_a_gptlib_from_elsewhere_is_not_this_one(everything, monkeypatch, notes):
+    found = [SimpleNamespace(read_text=lambda _, n=n: n and json.dumps(n)) for n in notes]
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda name: found)
+    assert not run.running_python_fits()
+
+
+def test_a_python_that_is_named_is_used_and_nothing_is_installed(clone, monkeypatch):
+    monkeypatch.setenv("GPTLIB_PYTHON", "/my/python")
+    monkeypatch.setattr(run, "call", lambda c: pytest.fail(f"run.py would install: {c}"))
+    assert run.environment() == "/my/python"
 
 
 def test_bench_lists_every_benchmark_with_its_first_line_and_knows_no_other(capsys):
@@ -196,43 +241,20 @@ def test_bench_lists_every_benchmark_with_its_first_line_and_knows_no_other(caps
     assert f"There is no benchmark 'nonsense'; there are: {names}" in capsys.readouterr().err
 
 
-def wait_for(url, process):
-    for _ in range(120):
-        assert process.poll() is None, "the server stopped"
-        try:
-            return json.load(urllib.request.urlopen(url, timeout=2))
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError("no answer")
+def test_lab_opens_the_readers_copy_of_the_first_lecture(tmp_path):
+    lectures = {name: new_notebook() for name in ("00_one.ipynb", "01_two.ipynb")}
+    with lab(tmp_path, lectures) as server:
+        entries = server.answer("/api/contents/my")["content"]
+        assert sorted(entry["name"] for entry in entries) == sorted(lectures)
+        with urllib.request.urlopen(f"{server.address}/?token=t", timeout=20) as reply:
+            assert reply.url.startswith(f"{server.address}/lab/tree/my/00_one.ipynb")
 
 
-def test_lab_serves_the_readers_copy_of_the_first_lecture(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = {
-        name: str(tmp_path / name)
-        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR")
-    }
-    options = [
-        "--no-browser",
-        f"--port={port}",
-        "--ip=127.0.0.1",
-        "--IdentityProvider.token=t",
-        "--allow-root",
-    ]
-    process = subprocess.Popen(
-        [sys.executable, "run.py", "lab", *options],
-        cwd=ROOT,
-        env=os.environ | settings,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        first = sorted((ROOT / "notebooks").glob("*.ipynb"))[0].name
-        found = wait_for(f"http://127.0.0.1:{port}/api/contents/my?token=t", process)
-        assert first in [entry["name"] for entry in found["content"]]
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+def test_lab_original_opens_the_lectures_themselves(monkeypatch):
+    started = []
+    monkeypatch.setattr(run, "become", started.append)
+    monkeypatch.setattr(run, "copy_lectures", lambda: pytest.fail("copied into my/"))
+    run.main(["lab", "--original", "--no-browser"])
+    first = sorted((ROOT / "notebooks").glob("*.ipynb"))[0].name
+    assert f"--LabApp.default_url=/lab/tree/notebooks/{first}" in started[0]
+    assert started[0][-1] == "--no-browser"

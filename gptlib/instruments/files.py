@@ -2,6 +2,7 @@
 
 import csv
 import os
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,3 +39,10 @@ def write_rows(path, rows, columns=None):
         writer = csv.DictWriter(file, columns or list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def tolerant_console():
+    """From here on, a character that the console's encoding lacks prints as ? instead of raising; for entry points."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a notebook's has none, and takes everything
+            stream.reconfigure(errors="replace")

@@ -2,30 +2,26 @@
 
 python -m gptlib.instruments.publish.authoring quote [NN …]      copy the library's text into the cells that build it
 python -m gptlib.instruments.publish.authoring refresh [NN …]    quote, execute and store
+python -m gptlib.instruments.publish.authoring claims            list the asserts of all notebooks in tests/claims.txt
 """
 
 import ast
 import base64
 import re
+import shutil
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 
-ROOT = Path(__file__).parents[3]
-NOTEBOOKS = ROOT / "notebooks"
-TAUGHT = (
-    "tokenizer",
-    "data",
-    "bigram",
-    "sample",
-    "train",
-    "model",
-    "attention",
-    "layers",
-    "modern",
-    "cached",
-)
+from gptlib.instruments.files import DATA, NOTEBOOKS, ROOT, replacing, tolerant_console
+
+NOT_TAUGHT = {"__init__", "validate"}
+TAUGHT = sorted({path.stem for path in (ROOT / "gptlib").glob("*.py")} - NOT_TAUGHT)
+CLAIMS = ROOT / "tests" / "claims.txt"
+FOLDED = {"guard", "plot"}  # tags of cells whose code a reader need not see
 PICTURES = {"ladder.png": ("10", "the loss ladder")}  # in data/pictures, from the notebook's output
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -74,10 +70,8 @@ def taught_names():
     """{name: (module, text as a notebook shows it)} for everything that the lessons build."""
     found = {}
     for module in TAUGHT:
-        path = ROOT / "gptlib" / f"{module}.py"
-        if path.exists():
-            texts = built_names(path.read_text(encoding="utf-8"))
-            found.update({name: (module, text) for name, text in texts.items()})
+        texts = built_names((ROOT / "gptlib" / f"{module}.py").read_text(encoding="utf-8"))
+        found.update({name: (module, text) for name, text in texts.items()})
     return found
 
 
@@ -112,6 +106,19 @@ def quote(notebook):
     return changed
 
 
+@contextmanager
+def stage():
+    """Yields a folder to run notebooks in as if it were notebooks/: data/ is beside it, and an empty my/."""
+    with TemporaryDirectory(prefix="lectures-", ignore_cleanup_errors=True) as place:
+        for name in ("notebooks", "my"):
+            (Path(place) / name).mkdir()
+        try:
+            (Path(place) / "data").symlink_to(DATA, target_is_directory=True)
+        except OSError:  # Windows wants a privilege for links
+            shutil.copytree(DATA, Path(place) / "data")
+        yield Path(place) / "notebooks"
+
+
 def execute(notebook, folder, keep_widgets=False):
     """Run notebook from top to bottom in a kernel that starts in folder; keep_widgets puts their state into it."""
     from nbclient import NotebookClient
@@ -134,12 +141,12 @@ def execute(notebook, folder, keep_widgets=False):
 
 
 def tidy(notebook):
-    """Take out of notebook what changes from run to run or belongs to one machine."""
+    """Take out of notebook what changes from run to run or belongs to one machine; fold what is tagged for it."""
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
     }
     for cell in notebook.cells:
-        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        cell.metadata = metadata(cell)
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(
                 WIDGET_VIEW, None
@@ -154,11 +161,42 @@ def tidy(notebook):
             ]
 
 
+def metadata(cell):
+    """What a stored cell carries beside its source: its tags, and whether JupyterLab folds its code."""
+    tags = cell.metadata.get("tags", [])
+    folded = {"jupyter": {"source_hidden": True}} if FOLDED & set(tags) else {}
+    return {"tags": tags, **folded} if tags else {}
+
+
 def write(notebook, path):
     """Store notebook at path in one piece, with \\n at the line ends on every system."""
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
-    beside.replace(path)
+    with replacing(path) as beside:
+        beside.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
+
+
+def asserts(source):
+    """The conditions asserted in a cell, as text, however they are laid out."""
+    return [ast.unparse(n.test) for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Assert)]
+
+
+def claims():
+    """Every assert of every notebook, as text: a line for each, behind the id of its cell."""
+    lines = [
+        "Every assert of the notebooks, written by `python run.py refresh`: "
+        "what its diff loses or loosens, the series no longer holds.\n"
+    ]
+    for path in chosen([]):
+        lines.append(f"\n{path.name}\n")
+        for cell in read(path).cells:
+            if cell.cell_type == "code":
+                lines += [f"{cell.id}  {claim}\n" for claim in asserts(code_of(cell))]
+    return "".join(lines)
+
+
+def write_claims():
+    """Bring tests/claims.txt up to date with the notebooks."""
+    with replacing(CLAIMS) as beside:
+        beside.write_text(claims(), encoding="utf-8", newline="\n")
 
 
 def stored_picture(notebook, words):
@@ -196,23 +234,26 @@ def chosen(numbers):
 
 
 def main(command, numbers):
-    """quote or refresh the notebooks with these numbers."""
-    for path in chosen(numbers):
+    """quote or refresh the notebooks with these numbers; with claims, none. The list of asserts follows."""
+    for path in chosen(numbers) if command != "claims" else []:
         notebook = read(path)
         changed = quote(notebook)
         if command == "refresh":
-            execute(notebook, path.parent)
+            with stage() as folder:
+                execute(notebook, folder)
             tidy(notebook)
         write(notebook, path)
         print(path.name + (f": quoted {', '.join(changed)}" if changed else ""), flush=True)
+    write_claims()
     if command == "refresh":
         export_pictures()
 
 
 if __name__ == "__main__":
+    tolerant_console()
     if (
         len(sys.argv) < 2
-        or sys.argv[1] not in ("quote", "refresh")
+        or sys.argv[1] not in ("quote", "refresh", "claims")
         or not all(re.match(r"\d", a) for a in sys.argv[2:])
     ):
         sys.exit(__doc__.strip())
