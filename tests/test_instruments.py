@@ -9,7 +9,7 @@ from PIL import Image
 
 from gptlib.bigram import BigramLanguageModel
 from gptlib.instruments.measure import timing
-from gptlib.instruments.measure.baselines import landmarks
+from gptlib.instruments.measure.baselines import counted_baselines
 from gptlib.instruments.models import subwords
 from gptlib.instruments.show import plots, progress, widgets
 from gptlib.instruments.show.picture import Picture, description_in, few_colours
@@ -177,7 +177,7 @@ def test_live_text_escapes_what_is_typed_and_reports_bad_input():
     assert not any(isinstance(part, ipywidgets.Image) for part in live.box.children)
 
 
-def test_landmarks_are_what_the_counted_models_score():
+def test_counted_baselines_are_what_the_counted_models_score():
     tokens = torch.randint(6, (900,), generator=torch.Generator().manual_seed(0))
     data = tokens[:800], tokens[800:]
     pairs = torch.ones(6, 6)
@@ -185,8 +185,8 @@ def test_landmarks_are_what_the_counted_models_score():
         pairs[a, b] += 1
     model = BigramLanguageModel(6)
     model.token_embedding_table.weight.data = (pairs / pairs.sum(1, keepdim=True)).log()
-    marks = landmarks(data, 6)
-    assert abs(marks["best bigram"] - full_loss(model, data[1], 7)) < 1e-5
+    marks = counted_baselines(data, 6)
+    assert abs(marks["counted bigram"] - full_loss(model, data[1], 7)) < 1e-5
     single = (torch.bincount(data[0], minlength=6) + 1.0).log()
     model.token_embedding_table.weight.data = single.expand(6, 6).clone()
     assert abs(marks["letter frequencies"] - full_loss(model, data[1], 7)) < 1e-5

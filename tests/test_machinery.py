@@ -140,7 +140,7 @@ def test_a_trained_picture_passes_with_the_noise_of_another_machine():
         (curves(names=("val", "train")), "legend: stored words"),
         (curves(up=0.1), "lines: drawn from"),
         (curves(steps=(2.6, 2.6)), "lines: drawn from"),  # val drawn from train
-        (curves(landmarks={"best bigram": 2.48}), "picture"),
+        (curves(baselines={"counted bigram": 2.48}), "picture"),
         (curves(size=(6, 3)), "pixels"),
         (plots.heatmap(np.eye(4), "abcd", "abcd", "attention", size=(7, 3.6)), "picture"),
         (plots.bars([2.0, 1.0], ["a", "b"], "loss", "nats", size=(7, 3.6)), "picture"),

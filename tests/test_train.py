@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from gptlib.bigram import BigramLanguageModel
 from gptlib.data import get_batch
-from gptlib.instruments.measure.baselines import landmarks
+from gptlib.instruments.measure.baselines import counted_baselines
 from gptlib.train import TrainConfig, estimate_loss, evaluating, full_loss, next_token_loss, train
 
 CONFIG = TrainConfig(
@@ -61,7 +61,7 @@ def test_a_model_that_gives_every_token_the_same_costs_ln_v(data):
     model = bigram()
     nn.init.zeros_(model.token_embedding_table.weight)
     assert math.isclose(full_loss(model, data[1], 4), math.log(11), rel_tol=1e-6)
-    assert math.isclose(landmarks(data, 11)["knows nothing"], math.log(11))
+    assert math.isclose(counted_baselines(data, 11)["knows nothing"], math.log(11))
 
 
 def test_training_takes_the_steps_that_the_same_loop_by_hand_takes(data):
