@@ -81,7 +81,7 @@ class Picture(Figure):
         self.canvas.restore_region(self._background)
         for artist in self.moving:
             artist.axes.draw_artist(artist)
-        return encode(Image.fromarray(self._pixels()), compress_level=1)
+        return encode(Image.fromarray(self._pixels()), self.description(), compress_level=1)
 
     def _lay_out(self):
         """Find everything its place, once: a second time some things would move by a pixel."""
