@@ -17,8 +17,8 @@ SHADES = matplotlib.colormaps["Blues"].resampled(
 def pattern(weights, tokens, title="", keys=None, numbers=None, marked=()):
     """One attention pattern. weights (T, S): row = query, column = key; tokens: T labels, such as the text itself.
 
-    keys: S labels where they are not tokens. numbers: a format such as ".2f" writes the weights in. marked: (row, column)
-    pairs to put a frame around.
+    keys: S labels where they are not tokens. numbers: a format such as ".2f" writes the weights in. marked: pairs
+    (row, column) that get a frame.
     """
     found = patterns({title: weights}, tokens, keys, numbers)
     for row, column in marked:
