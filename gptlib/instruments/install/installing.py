@@ -33,7 +33,7 @@ def install(root, venv, torch_index=None):
 
     def step(heading, command, heard, failure):
         screen.next_step(heading)
-        said = follow(command, log, heard)
+        said = follow(command, log, screen, heard)
         if said is not None:
             sentence = reason(said) or failure % last_line(said)
             raise UserError("%s All that was said is in %s." % (sentence, root / LOG))

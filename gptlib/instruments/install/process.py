@@ -6,10 +6,10 @@ import subprocess
 import threading
 
 
-def follow(command, log, heard):
+def follow(command, log, screen, heard):
     """Run command; each line that it says goes to the open file log and to heard, which gets None in a silent second.
 
-    Returns None if the command succeeded, else all that it said. Interrupted, it lets the command end first.
+    Returns None if the command succeeded, else all that it said. Interrupted, it says so and lets the command end.
     """
     print("$", *command, file=log, flush=True)
     process = subprocess.Popen(
@@ -38,8 +38,10 @@ def follow(command, log, heard):
                 print(line, file=log, flush=True)
             heard(line)
         return None if process.wait() == 0 else "\n".join(said)
-    finally:
+    except BaseException:
+        screen.line("Stopping; what runs tidies up first.")
         _end(process)
+        raise
 
 
 def _pump(stream, lines):
@@ -50,10 +52,10 @@ def _pump(stream, lines):
 
 
 def _end(process):
-    """After an interruption the process, which a terminal has interrupted as well, gets some seconds to tidy up."""
+    """Wait for process, which a terminal interrupts together with us: pip deletes what it has half fetched."""
     try:
-        process.wait(timeout=5)
-    except BaseException:  # too slow, or interrupted again
+        process.wait(timeout=20)
+    except BaseException:  # nobody told it, it is too slow, or Ctrl-C came again
         process.terminate()
         process.wait()
 
