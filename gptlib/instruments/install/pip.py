@@ -47,6 +47,8 @@ class Reader:
             self.doing = "fetching " + name
         elif words[:1] == ["Collecting"]:
             self.doing = "looking up " + package(words[1])
+        elif words[:3] == ["Building", "wheel", "for"]:
+            self.doing = "building " + words[3]
         elif words[:3] == ["Requirement", "already", "satisfied:"]:
             self.there.add(package(words[3]))
         elif line.startswith("Installing collected packages: "):
