@@ -28,7 +28,7 @@ def install(root, venv, torch_index=None):
     screen = Screen(steps=3 if torch_index else 2)
     screen.line(
         "Installing into .venv: a few minutes the first time, nothing on the next start. "
-        "Everything that is said goes to %s." % LOG
+        "The full log is %s." % LOG
     )
 
     def step(heading, command, heard, failure):
@@ -36,14 +36,14 @@ def install(root, venv, torch_index=None):
         said = follow(command, log, screen, heard)
         if said is not None:
             sentence = reason(said) or failure % last_line(said)
-            raise UserError("%s All that was said is in %s." % (sentence, root / LOG))
+            raise UserError("%s The full log is %s." % (sentence, root / LOG))
 
     with (root / LOG).open("w", encoding="utf-8") as log:
         try:
             step("making .venv", make_venv(root, venv), lambda _: screen.status("working"), NO_VENV)
             forget_unfinished(venv)
             pip = [str(python_in(venv)), "-m", "pip"]
-            pip += ["install", *quiet_options(pip)]
+            pip += ["install", *options(pip)]
             if torch_index:
                 torch = ["torch==" + pins(root)["torch"], "--index-url", torch_index]
                 step("fetching torch alone", pip + torch, Reader(screen, venv), NO_PACKAGES)
@@ -64,7 +64,7 @@ def make_venv(root, venv):
     return command
 
 
-def quiet_options(pip):
+def options(pip):
     """pip install's options for a reader of its output: no questions, no advice, and bytes in plain lines if it can."""
     said = subprocess.run([*pip, "--version"], stdout=subprocess.PIPE, encoding="utf-8").stdout
     version = re.match(r"pip (\d+)\.(\d+)", said)

@@ -20,16 +20,16 @@ class Reader:
         self.screen, self.venv = screen, venv
         self.doing, self.percent = "pip starts", ""
         self.there = set()
-        self.wanted, self.since = 0, 0.0
+        self.wanted, self.since = [], 0.0  # the names of what is being installed, since when
 
     def __call__(self, line):
         if line is not None:
             self.read(line)
         if self.wanted:
-            self.doing = "%d of %d installed" % (
-                installed_since(self.venv, self.since),
-                self.wanted,
-            )
+            done = installed_since(self.venv, self.since)
+            self.doing = "%d of %d installed" % (done, len(self.wanted))
+            if done < len(self.wanted):  # pip keeps to its list
+                self.doing += ", next " + self.wanted[done]
         self.screen.status(self.doing + self.percent)
 
     def read(self, line):
@@ -42,7 +42,7 @@ class Reader:
         self.percent = ""
         if file:
             size = ", " + file["note"] if SIZE.fullmatch(file["note"] or "") else ""
-            name = file["name"] + " " + file["version"]
+            name = file["name"].replace("_", "-") + " " + file["version"]
             self.screen.line("  " + name + size + HOW.get(file["how"], ""))
             self.doing = "fetching " + name
         elif words[:1] == ["Collecting"]:
@@ -52,12 +52,10 @@ class Reader:
         elif words[:3] == ["Requirement", "already", "satisfied:"]:
             self.there.add(package(words[3]))
         elif line.startswith("Installing collected packages: "):
-            self.wanted, self.since = (
-                len(words) - 3,
-                time.time() - 2,
-            )  # some file systems count in steps of 2 s
-            there = ", %d more are there already" % len(self.there) if self.there else ""
-            self.screen.line("  now installing %d packages%s" % (self.wanted, there))
+            self.wanted = line.split(": ")[1].split(", ")
+            self.since = time.time() - 2  # some file systems count in steps of 2 s
+            there = " (%d are there already)" % len(self.there) if self.there else ""
+            self.screen.line("  now installing %d packages%s" % (len(self.wanted), there))
 
 
 def package(requirement):

@@ -45,7 +45,7 @@ def everywhere(found):
 def row(package, pinned, found):
     """The table's line for package: for each Python, the initials of the systems with a wheel of the pinned version."""
     cells = [
-        "".join(system[0] if pinned in found[python, system] else "-" for system in SYSTEMS)
+        "".join(system[0].upper() if pinned in found[python, system] else "-" for system in SYSTEMS)
         for python in PYTHONS
     ]
     return ("%-18s %-10s %-10s" + " %-5s" * len(cells)).rstrip() % (
