@@ -91,8 +91,9 @@ def copy_lectures(source=ROOT / "notebooks", target=ROOT / "my"):
 def lab(arguments):
     """Open JupyterLab on the first lecture."""
     original = take_flag(arguments, "--original")
-    python = environment(take_value(arguments, "--torch-index"))
+    torch_index = take_value(arguments, "--torch-index")
     check_port(arguments)
+    python = environment(torch_index)
     if original:
         folder = ROOT / "notebooks"
     else:
