@@ -108,7 +108,9 @@ def lab(arguments):
     options = [
         "--ServerApp.root_dir=%s" % ROOT,
         "--LabApp.default_url=/lab/tree/%s" % first.relative_to(ROOT).as_posix(),
-        # three habits of JupyterLab that would ask the network: for extensions, for news, for a newer JupyterLab
+        # page_config.json there: no question whether one wants news, no panel of extensions
+        "--LabApp.app_settings_dir=%s" % (ROOT / "data" / "jupyterlab"),
+        # and, whatever the reader once answered, no request for extensions, news or a newer JupyterLab
         "--LabApp.extension_manager=readonly",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",

@@ -322,7 +322,11 @@ def test_lab_offers_no_news_no_updates_and_no_extensions(server):
     with urllib.request.urlopen(f"{server.address}/lab?token=t", timeout=20) as reply:
         page = reply.read().decode()
     config = json.loads(re.search(r"jupyter-config-data.*?>(.*?)</script>", page, re.S)[1])
-    assert config["news"] == {"disabled": True}
+    off = {"apputils-extension:announcements", "extensionmanager-extension:plugin"}
+    assert {f"@jupyterlab/{name}" for name in off} <= set(config["disabledExtensions"])
+    static = Path(sys.prefix, "share", "jupyter", "lab", "static")
+    code = "".join(path.read_text(encoding="utf-8") for path in static.glob("*.js"))
+    assert all(f'"@jupyterlab/{name}"' in code for name in off), "JupyterLab has renamed a plugin"
     assert config["extensionManager"]["name"] == "read-only"
     assert server.answer("/lab/api/news") == {"news": []}
     assert server.answer("/lab/api/update") == {"notification": None}
