@@ -173,6 +173,7 @@ def test_the_last_line_of_a_recipe_says_the_best_loss_and_the_first_moment_at_it
     )
     assert recipes.verdict("scaled_up", rows[:2]).endswith("1.4873 not reached")
     assert recipes.verdict("snapshots", rows).endswith("after 30 s")
+    assert "not scored yet" in recipes.verdict("snapshots", rows[:1])
 
 
 def test_muon_of_a_recipe_steps_the_matrices_of_the_blocks_and_adamw_all_the_rest():

@@ -61,28 +61,29 @@ def parser():
     return made
 
 
-def refusal(chosen, text):
-    """The sentence that says why this cannot be done, or None."""
-    unknown = set(chosen.only) - set(EXPERIMENTS[chosen.name].variants)
-    if unknown:
-        there = ", ".join(map(repr, EXPERIMENTS[chosen.name].variants))
-        return f"{chosen.name} has no variant {min(unknown)!r}; there are: {there}"
+def check(experiment, chosen, text):
+    """Raise ValueError with a sentence unless what was chosen can be done."""
+    if unknown := set(chosen.only) - set(experiment.variants):
+        there = ", ".join(map(repr, experiment.variants))
+        raise ValueError(f"{experiment.name} has no variant {min(unknown)!r}; there are: {there}")
     if chosen.store and (chosen.steps or not text.is_stored):
         there = " and ".join(texts.STORED)
-        return f"stored rows are for the catalogue's steps, on {there}; leave --store out"
+        raise ValueError(
+            f"stored rows are for the catalogue's steps, on {there}; leave --store out"
+        )
     try:
         torch.ones(1, device=chosen.device)
     except (RuntimeError, AssertionError):
-        return f"there is no device {chosen.device!r} here; leave --device out for the CPU"
-    return None
+        here = f"there is no device {chosen.device!r} here; leave --device out for the CPU"
+        raise ValueError(here) from None
+    if chosen.command == "run" and not text.is_stored:
+        runner.check_text(experiment, text, chosen.only)
 
 
 def prepare(experiment, chosen, text, conditions):
     """(shelf, [(variant, seed)]): where rows go to, and what there is to run; nothing is trained yet."""
     asked = runner.asked_runs(experiment, chosen.seeds, chosen.only)
     shelf = MINE
-    if not text.is_stored:
-        runner.check_text(experiment, text, chosen.only)
     if chosen.store:
         shelf, conditions = STORED, Conditions(text.crc)
         runner.tidy(experiment, shelf)
@@ -101,6 +102,8 @@ def run(experiment, wanted, shelf, text, chosen):
         runner.run(experiment, wanted, shelf, text, chosen.steps, chosen.device, chosen.jobs)
     except KeyboardInterrupt:
         sys.exit("Stopped. What is done is kept; the same command, without --again, goes on.")
+    except OSError as problem:
+        sys.exit(f"{problem}. What is done is kept; the same command, without --again, goes on.")
 
 
 def show(experiment, text, conditions):
@@ -128,17 +131,14 @@ def main(arguments):
             print(f"{experiment.name:16s} {experiment.question}")
         return
     if chosen.name not in EXPERIMENTS:
-        asked = (
-            f"There is no experiment {chosen.name!r}"
-            if chosen.name
-            else "Say list, run NAME or table NAME"
-        )
-        sys.exit(f"{asked}; there are: {', '.join(EXPERIMENTS)}.")
+        said = "Say list, run NAME or table NAME"
+        if chosen.name:
+            said = f"There is no experiment {chosen.name!r}"
+        sys.exit(f"{said}; there are: {', '.join(EXPERIMENTS)}.")
     experiment = EXPERIMENTS[chosen.name]
     try:
         text = texts.read_text(chosen.text)
-        if reason := refusal(chosen, text):
-            sys.exit(reason)
+        check(experiment, chosen, text)
         conditions = Conditions(text.crc, chosen.steps, machine_with(chosen.device))
         if chosen.command == "run":
             shelf, wanted = prepare(experiment, chosen, text, conditions)

@@ -151,6 +151,8 @@ def make(name, device="cpu", steps=None, store=False):
 def verdict(name, rows):
     """A line that says what a recipe came to, and when it reached its goal if it has one."""
     scores = [(float(row["full_loss"]), row["seconds"]) for row in rows if row["full_loss"]]
+    if not scores:
+        return f"{name}: not scored yet; the same command goes on"
     loss, seconds = min(scores)
     line = f"{name}: best validation loss {loss:.4f}, after {seconds} s"
     goal = RECIPES[name].goal

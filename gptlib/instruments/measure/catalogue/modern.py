@@ -180,15 +180,13 @@ class ModernNanoConfig(NanoConfig):
     def optimizer(self, model):
         if not self.muon:
             return super().optimizer(model)
-        muon, rest = ModernConfig.optimizer(self, model).optimizers
+        muon, rest = ModernConfig(learning_rate=self.learning_rate).optimizer(model).optimizers
         adamw = decayed(weights_of(rest), self.learning_rate)
         return Clipped(CombinedOptimizer(muon, adamw))
 
 
-FASTER = {
-    "muon": True,
-    "learning_rate": 8e-3,
-}  # the best of a few rates for Muon; AdamW does not bear it
+# the best of a few rates for Muon; AdamW does not bear it
+FASTER = {"muon": True, "learning_rate": 8e-3}
 TOGETHER = FASTER | {"linear": True, "warmup": 10}
 
 PARTS = Experiment(
