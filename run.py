@@ -186,7 +186,7 @@ def html(arguments):
 
 def experiments(arguments):
     """List, run or show the experiments whose results are in data/results."""
-    return become([environment(), "-m", "gptlib.instruments.measure.experiments", *arguments])
+    return become([environment(), "-m", "gptlib.instruments.measure", *arguments])
 
 
 def bench(arguments):

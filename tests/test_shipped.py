@@ -1,11 +1,13 @@
 """The trained models that come along: as small, as good and as reproducible as the model card says."""
 
-import csv
+from dataclasses import replace
 
 import pytest
 import torch
 
-from gptlib.instruments.measure import experiments, recipes
+from gptlib.instruments import files
+from gptlib.instruments.measure import recipes
+from gptlib.instruments.measure.texts import read_data
 from gptlib.instruments.models import checkpoint, inspection, pretrained
 from gptlib.instruments.show.write import write
 from gptlib.model import GPT, GPTConfig
@@ -18,14 +20,10 @@ def test_the_shipped_model_scores_what_its_note_and_its_log_say_and_at_most_1_55
     torch.set_num_threads(1)
     model, _ = pretrained.load()
     about, _ = checkpoint.read(CHECKPOINTS / "shakespeare.safetensors")
-    measured = full_loss(model, experiments.read_data(experiments.CORPUS)[1], model.block_size)
+    measured = full_loss(model, read_data()[1], model.block_size)
     assert measured <= 1.55 and model.block_size >= 128
     assert abs(measured - about["full_loss"]) < 2e-3  # stored in 16 bits
-    log = list(
-        csv.DictReader(
-            (experiments.DATA / "results" / "shakespeare_training.csv").open(encoding="utf-8")
-        )
-    )
+    log = files.read_rows(files.DATA / "results" / "shakespeare_training.csv")
     scores = {int(row["step"]): float(row["full_loss"]) for row in log if row["full_loss"]}
     assert about["full_loss"] == min(scores.values()) == scores[about["step"]]
 
@@ -38,7 +36,7 @@ def test_the_checkpoints_are_small():
 def test_the_snapshots_learn_from_one_to_the_next():
     models = pretrained.snapshots()
     assert tuple(models) == recipes.RECIPES["snapshots"].keep
-    tokens = experiments.read_data(experiments.CORPUS)[1][:10_000]
+    tokens = read_data()[1][:10_000]
     losses = [full_loss(model, tokens, model.block_size) for model in models.values()]
     assert losses == sorted(losses, reverse=True) and losses[0] > 4 > 2 > losses[-1]
 
@@ -83,7 +81,8 @@ def small_recipe(tmp_path, monkeypatch):
     """A recipe that takes a second, in a folder of its own."""
     (tmp_path / "data" / "results").mkdir(parents=True)
     (tmp_path / "data" / "shakespeare.txt").write_text("to be or not to be " * 40)
-    monkeypatch.setattr(recipes, "DATA", tmp_path / "data")
+    monkeypatch.setattr(files, "DATA", tmp_path / "data")
+    monkeypatch.setattr(files, "MY", tmp_path / "my")
     numbers = {"steps": 6, "batch_size": 2, "block_size": 8, "eval_every": 2, "eval_batches": 1}
     training = recipes.WarmupThenLinear(learning_rate=1e-2, warmup=2, **numbers)
     sizes = GPTConfig(block_size=8, n_embd=16, n_head=2, n_layer=1)
@@ -96,10 +95,10 @@ def test_a_recipe_leaves_a_log_and_the_best_model_and_goes_on_where_it_was_broke
     small_recipe, monkeypatch
 ):
     recipes.make("small")
-    rows = list(csv.DictReader((small_recipe / "data" / "results" / "small_training.csv").open()))
+    rows = files.read_rows(small_recipe / "my" / "results" / "small_training.csv")
     assert [row["step"] for row in rows] == ["0", "2", "4", "6"]
-    model, _ = pretrained.load_gpt(small_recipe / "data" / "checkpoints" / "small.safetensors")
-    about, tensors = checkpoint.read(small_recipe / "data" / "checkpoints" / "small.safetensors")
+    model, _ = pretrained.load_gpt(small_recipe / "my" / "small.safetensors")
+    about, tensors = checkpoint.read(small_recipe / "my" / "small.safetensors")
     assert about["full_loss"] == min(float(row["full_loss"]) for row in rows[1:])
     assert all(tensor.dtype == torch.float16 for tensor in tensors.values())
 
@@ -131,26 +130,65 @@ def test_the_schedule_rises_and_then_falls_to_zero():
     )
 
 
-def test_together_the_optimizers_save_and_restore_what_each_remembers():
-    model = GPT(GPTConfig(block_size=8, n_embd=16, n_head=2, n_layer=1))
-    tokens = torch.randint(65, (4, 8))
-    optimizer = recipes.muon_and_adamw(model, 1e-2)
-    for _ in range(2):
-        model(tokens).square().mean().backward()
-        optimizer.step()
-    stored = checkpoint.optimizer_tensors(optimizer)
-    fresh = recipes.muon_and_adamw(model, 1e-2)
-    checkpoint.put_optimizer(fresh, stored)
-    again = checkpoint.optimizer_tensors(fresh)
-    assert stored.keys() == again.keys() and all(
-        torch.equal(stored[name], again[name]) for name in stored
+def test_a_recipe_leaves_the_stored_models_and_logs_alone_unless_told(small_recipe, monkeypatch):
+    recipes.make("small")
+    assert {path.name for path in (small_recipe / "data").rglob("*.*")} == {"shakespeare.txt"}
+    (small_recipe / "my" / "small.run").unlink()
+    large = replace(recipes.RECIPES["small"], large=True)
+    monkeypatch.setitem(recipes.RECIPES, "large", large)
+    recipes.make("large", store=True)
+    assert [path.name for path in small_recipe.rglob("large.safetensors")] == ["large.safetensors"]
+    assert (small_recipe / "my" / "large.safetensors").exists()
+    recipes.make("small", store=True)
+    assert (small_recipe / "data" / "checkpoints" / "small.safetensors").exists()
+    assert (small_recipe / "data" / "results" / "small_training.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["scaled_up", "scaled_up_modern"])
+def test_the_large_recipes_are_the_lectures_size_and_train_when_they_are_made_small(
+    name, small_recipe, monkeypatch
+):
+    recipe = recipes.RECIPES[name]
+    sizes = replace(recipe.sizes, block_size=8, n_embd=16, n_head=2, n_layer=1, dropout=0.0)
+    training = replace(
+        recipe.training, steps=40, batch_size=4, block_size=8, eval_every=20, learning_rate=5e-3
     )
-    assert len({key.split(".")[1] for key in stored}) == len(list(model.parameters()))
+    assert sum(p.numel() for p in recipe.build(recipe.sizes).parameters()) / 1e6 == pytest.approx(
+        10.7, abs=0.15
+    )
+    monkeypatch.setitem(
+        recipes.RECIPES, name, replace(recipe, sizes=sizes, training=training, score_every=20)
+    )
+    rows = recipes.make(name)
+    assert rows[-1]["full_loss"] < rows[1]["full_loss"] < rows[0]["val"]
+
+
+def test_the_last_line_of_a_recipe_says_the_best_loss_and_the_first_moment_at_its_goal():
+    rows = [
+        {"full_loss": loss, "seconds": seconds}
+        for loss, seconds in (("", 5), (2.0, 10), (1.4873, 20), (1.40, 30), (1.45, 40))
+    ]
+    assert recipes.verdict("scaled_up", rows).endswith(
+        "best validation loss 1.4000, after 30 s; 1.4873 reached after 20 s"
+    )
+    assert recipes.verdict("scaled_up", rows[:2]).endswith("1.4873 not reached")
+    assert recipes.verdict("snapshots", rows).endswith("after 30 s")
+    assert "not scored yet" in recipes.verdict("snapshots", rows[:1])
+
+
+def test_muon_of_a_recipe_steps_the_matrices_of_the_blocks_and_adamw_all_the_rest():
+    model = GPT(GPTConfig(block_size=8, n_embd=16, n_head=2, n_layer=2))
+    muon, adamw = recipes.WarmupThenLinear(steps=10).optimizer(model).optimizers
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    of = lambda optimizer: {  # noqa: E731
+        names[id(weight)] for group in optimizer.param_groups for weight in group["params"]
+    }
+    matrices = {n for n, w in model.named_parameters() if n.startswith("blocks.") and w.dim() == 2}
+    assert (of(muon), of(adamw)) == (matrices, set(names.values()) - matrices)
 
 
 def test_the_log_of_every_recipe_says_steps_losses_seconds_and_machine():
     for name in ("shakespeare", "snapshots"):
-        path = experiments.DATA / "results" / f"{name}_training.csv"
-        rows = list(csv.DictReader(path.open(encoding="utf-8")))
+        rows = files.read_rows(files.DATA / "results" / f"{name}_training.csv")
         assert {"step", "train", "val", "full_loss", "seconds", "machine", "torch"} == set(rows[0])
         assert int(rows[-1]["step"]) > 0

@@ -1,32 +1,25 @@
 """The experiments of notebooks 04 to 06: variants that swap a part of attention from outside."""
 
 import math
-from dataclasses import replace
 
-import torch
 import torch.nn as nn
 
 from gptlib.attention import CausalSelfAttention, Head
-from gptlib.instruments.measure.experiments import Experiment, Variant
+from gptlib.instruments.measure.catalogue.common import (
+    LECTURE,
+    LECTURE_SIZES,
+    C,
+    T,
+    language_model,
+    without_wo,
+)
+from gptlib.instruments.measure.catalogue.measures import (
+    last_position_loss,
+    last_position_loss_without_mask,
+)
+from gptlib.instruments.measure.experiment import Experiment, Variant
 from gptlib.instruments.models.inspection import without_mask
-from gptlib.model import LanguageModel
-from gptlib.train import TrainConfig, evaluating, next_token_loss
-
-V, C, T = 65, 32, 8  # the lecture's vocabulary, width and context
-LECTURE = TrainConfig(steps=5000, batch_size=32, block_size=T, learning_rate=1e-3)
-SIZES = {"n_embd": C}
-
-
-def language_model(body, n_embd=C):
-    """A LanguageModel of the lecture's sizes around body."""
-    return LanguageModel(V, T, n_embd, body)
-
-
-def without_wo(attention):
-    """attention without its output projection."""
-    attention.proj = nn.Identity()
-    return attention
-
+from gptlib.train import TrainConfig
 
 # ---- 04: do two of q, k, v do?
 
@@ -71,39 +64,11 @@ TWO_OF_QKV = Experiment(
         "no v": head_with(drop("value")),
     },
     LECTURE,
-    sizes=SIZES,
+    sizes=LECTURE_SIZES,
 )
 
 
 # ---- 05: the mask and the scale
-
-
-@torch.no_grad()
-def loss_at(trained, position):
-    """The loss at one position of a window, in nats, mean over windows of the validation part; nan if they end before.
-
-    position: counted from 1. A window begins at every eighth character, or at every T-th if that is more often.
-    """
-    T = trained.config.block_size
-    if position > T:
-        return math.nan
-    windows = trained.data[1].unfold(0, T + 1, min(T, 8))  # (N, T + 1)
-    total = 0.0
-    with evaluating(trained.model):
-        for part in windows.split(512):
-            logits = trained.model(part[:, :position])[:, -1:]
-            total += next_token_loss(logits, part[:, position : position + 1]).item() * len(part)
-    return total / len(windows)
-
-
-def last_position_loss(trained):
-    """The loss at the last position of every window."""
-    return loss_at(trained, trained.config.block_size)
-
-
-def last_position_loss_without_mask(trained):
-    """The same, with the mask taken away from the trained model."""
-    return last_position_loss(replace(trained, model=without_mask(trained.model)))
 
 
 def heads_in_a_row(layers):
@@ -116,7 +81,7 @@ MASK_AT_TEST = Experiment(
     "Trained with the mask: is it needed when the model writes?",
     {f"{n} layer{'s' * (n > 1)}": Variant(lambda n=n: heads_in_a_row(n)) for n in (1, 2, 3)},
     LECTURE,
-    sizes=SIZES,
+    sizes=LECTURE_SIZES,
     measures={"last": last_position_loss, "last_no_mask": last_position_loss_without_mask},
 )
 
@@ -128,25 +93,15 @@ NO_MASK = Experiment(
         "without mask": Variant(lambda: without_mask(heads_in_a_row(2))),
     },
     LECTURE,
-    sizes=SIZES,
+    sizes=LECTURE_SIZES,
 )
-
-
-class Times(nn.Module):
-    """Multiplies by a constant."""
-
-    def __init__(self, factor):
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, x):
-        return self.factor * x
 
 
 def scaled_head(head_size, scale, n_embd=64):
     """One head of head_size whose scores are multiplied by scale in place of 1/√head_size, brought back to n_embd."""
     head = Head(n_embd, head_size, T)
-    head.query = nn.Sequential(head.query, Times(scale * math.sqrt(head_size)))
+    factor = scale * math.sqrt(head_size)
+    head.query.register_forward_hook(lambda layer, x, query: factor * query)
     return language_model(nn.Sequential(head, nn.Linear(head_size, n_embd)), n_embd)
 
 
@@ -167,18 +122,21 @@ SCALING = Experiment(
 
 # ---- 06: several heads, and Wo
 
+
+def several_heads(n_head, wo):
+    """Attention of the stream's width, cut into n_head, with Wo or without."""
+    attention = CausalSelfAttention(C, n_head)
+    return language_model(attention if wo else without_wo(attention))
+
+
 HEADS = Experiment(
     "heads",
     "How many heads at the same width, with and without Wo?",
     {
-        f"{n} head{'s' * (n > 1)}{', Wo' if wo else ''}": Variant(
-            lambda n=n, wo=wo: language_model(
-                (lambda a: a if wo else without_wo(a))(CausalSelfAttention(C, n))
-            )
-        )
+        f"{n} head{'s' * (n > 1)}{', Wo' * wo}": Variant(lambda n=n, wo=wo: several_heads(n, wo))
         for n in (1, 2, 4, 8)
         for wo in (False, True)
     },
     LECTURE,
-    sizes=SIZES,
+    sizes=LECTURE_SIZES,
 )
