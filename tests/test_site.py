@@ -188,7 +188,7 @@ def test_formulas_that_would_come_out_wrong_are_all_named_with_their_notebook(tm
     wrong = [r"\softmaxx(x)", r"\frac{1}{2", "x^2^3", r"\begin{foo}a\end{foo}", "a & b", r"\sqrt"]
     lines = "\n\n".join(f"Let ${formula}$ be." for formula in wrong)
     root = project(tmp_path, a=[text("# A\n\n", lines)])
-    with pytest.raises(ValueError, match=r"^notebooks/a\.ipynb:3: ") as caught:
+    with pytest.raises(ValueError, match=r"^notebooks.a\.ipynb:3: ") as caught:
         export(root / "site", root)
     for formula in wrong:
         assert f"the formula ${formula}$ cannot be typeset" in str(caught.value)
@@ -209,7 +209,7 @@ def test_formulas_that_would_come_out_wrong_are_all_named_with_their_notebook(tm
 def test_what_cannot_be_shown_is_said_and_nothing_is_written(tmp_path, cell, sentence):
     root = project(tmp_path, a=[text("# A")], b=[text("# B"), cell])
     before = sorted(root.iterdir())
-    with pytest.raises(ValueError, match=rf"^notebooks/b\.ipynb:.*{sentence}"):
+    with pytest.raises(ValueError, match=rf"^notebooks.b\.ipynb:.*{sentence}"):
         export(root / "site", root)
     assert sorted(root.iterdir()) == before
 

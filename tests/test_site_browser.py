@@ -41,6 +41,7 @@ STILL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 FORMULA = r"$$\frac{QK^\top}{\sqrt{D}} = " + " + ".join(20 * ["a"]) + "$$"
 ROW = "| a | long | row " * 9
 WIDE = f"\n\n{ROW}|\n{'|---' * 27}|\n{ROW}|\n\n"
+SOLUTION = "<details><summary>Solution</summary>\n\nSo.\n\n</details>\n\n**2.** Next."
 
 
 def stored(source):
@@ -64,7 +65,7 @@ def exported(root, **notebooks):
 def page_path(tmp_path_factory):
     """The exported page of a notebook with two toys, the second with a count of its own, and a wide formula."""
     built = new_code_cell(TOY.replace("STILL", STILL), execution_count=1)
-    words = new_markdown_cell(f"# Toys\n\nA perplexing word.\n\n{FORMULA}{WIDE}")
+    words = new_markdown_cell(f"# Toys\n\nA perplexing word.\n\n{FORMULA}{WIDE}{SOLUTION}")
     cells = [words, built, stored("Toy()"), stored("Toy(count=10)")]
     return exported(tmp_path_factory.mktemp("toy"), toys=cells) / "notebooks" / "toys.html"
 
@@ -128,6 +129,14 @@ def test_a_fraction_is_drawn_over_two_lines(browser, page_path):
     page, _ = opened(browser, page_path)
     above, below = (page.locator("mfrac > *").nth(i).bounding_box() for i in (0, 1))
     assert above["y"] + above["height"] <= below["y"] + 1 and below["height"] > 5
+    page.context.close()
+
+
+def test_the_next_exercise_stands_apart_from_a_solution(browser, page_path):
+    page, _ = opened(browser, page_path)
+    above = page.locator("details").bounding_box()
+    below = page.get_by_text("2. Next.").bounding_box()
+    assert below["y"] - above["y"] - above["height"] >= 16
     page.context.close()
 
 

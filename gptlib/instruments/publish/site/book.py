@@ -1,6 +1,7 @@
 """The notebooks of a project as a book of web pages that works offline: front page, sidebar, search, light and dark."""
 
 import io
+import os
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,8 @@ from gptlib.instruments.publish.site.folder import replaced
 FRONT = "README"
 SETTINGS = {
     "extensions": ["myst_parser", "gptlib.instruments.publish.site.formulas"],
-    "include_patterns": ["*.md", "data/*.md", "notebooks/*.ipynb"],
+    "include_patterns": ["README.md", "data/*.md", "notebooks/*.ipynb"],
+    "exclude_patterns": [".*"],  # not even looked into
     "source_suffix": {
         ".md": "markdown",
         ".ipynb": "markdown",
@@ -99,5 +101,5 @@ def build(root, folder, texts, say):
         app.connect("source-read", read)
         app.connect("html-page-context", lambda app, name, *_: say(f"{name}.html"))
         app.build()
-    if said := text.TERMINAL.sub("", warnings.getvalue()).replace(f"{root}/", ""):
+    if said := text.TERMINAL.sub("", warnings.getvalue()).replace(f"{root}{os.sep}", ""):
         raise ValueError(said.strip())
