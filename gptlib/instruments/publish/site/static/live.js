@@ -44,11 +44,11 @@ function storedModel({ state, buffers }) {
   return model;
 }
 
-async function load({ source, css }) {
+async function load({ _esm, _css }) {
   const style = document.createElement("style");
-  style.textContent = css;
+  style.textContent = _css ?? "";
   document.head.append(style);
-  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const url = URL.createObjectURL(new Blob([_esm], { type: "text/javascript" }));
   const widget = (await import(url)).default;
   return typeof widget === "function" ? widget() : widget;
 }
@@ -71,11 +71,7 @@ async function show(figure, stored, module) {
   }
 }
 
-const { modules, models } = JSON.parse(document.getElementById("models").textContent);
-const loaded = Object.fromEntries(
-  Object.entries(modules).map(([key, module]) => [key, load(module)]),
-);
 for (const figure of document.querySelectorAll("figure.live")) {
-  const stored = models[figure.dataset.model];
-  show(figure, stored, loaded[stored.module]);
+  const stored = JSON.parse(figure.querySelector("script").textContent);
+  show(figure, stored, load(stored.state));
 }
