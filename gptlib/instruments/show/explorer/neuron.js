@@ -1,11 +1,11 @@
 // The neuron view: how the query of one position and the key of another make one score, channel by channel.
 
-import { dot, largestOf, signed, softmax } from "./arithmetic.js";
+import { dot, largestOf, signed } from "./arithmetic.js";
 import { keyOrLargest } from "./choosing.js";
 import { within } from "./elements.js";
 import { make } from "./parts.js";
 import { copied } from "./weights.js";
-import { numberOf, spokenToken, titleOf } from "./words.js";
+import { spokenToken, titleOf, weightOf } from "./words.js";
 
 const HEIGHT = 48; // pixels of a row of bars
 const BAR = 12; // of one channel
@@ -63,14 +63,11 @@ function arrived(explorer, neuron, panel) {
   return neuron.numbers;
 }
 
-// What the query of t and the key of s make together, up to the weight; seen: how many keys take part in the softmax.
-export function pairOf(numbers, T, t, s, seen, temperature) {
+// The channels of the query of t, of the key of s, and their product.
+function pairOf(numbers, T, t, s) {
   const D = numbers.length / (2 * T);
-  const key = (at) => numbers.subarray((T + at) * D, (T + at + 1) * D);
-  const [q, k] = [numbers.subarray(t * D, (t + 1) * D), key(s)];
-  const scores = Array.from({ length: seen }, (_, at) => dot(q, key(at)) / Math.sqrt(D) / temperature);
-  const product = q.map((value, i) => value * k[i]);
-  return { q, k, product, sum: dot(q, k), weight: s < seen ? softmax(scores)[s] : 0, D, seen };
+  const [q, k] = [t, T + s].map((at) => numbers.subarray(at * D, (at + 1) * D));
+  return { q, k, product: q.map((value, i) => value * k[i]), sum: dot(q, k), D };
 }
 
 // Brings the view up to date, or takes it away; returns what it says, for the ear.
@@ -91,13 +88,14 @@ export function showNeuron(explorer) {
   neuron.bars.hidden = neuron.sum.hidden = numbers === null;
   neuron.note.hidden = numbers !== null;
   if (numbers === null) return lacking(explorer, neuron, panel);
-  const s = keyOrLargest(explorer, weights.row(explorer.place, panel.layer, panel.head, t));
-  neuron.pair = pairOf(numbers, weights.T, t, s, weights.seen(t), model.get("temperature"));
+  const row = weights.row(explorer.place, panel.layer, panel.head, t);
+  const s = keyOrLargest(explorer, row);
+  neuron.pair = pairOf(numbers, weights.T, t, s);
   const [query, key] = [`${t} ${weights.tokens[t]}`, `${s} ${weights.tokens[s]}`];
   neuron.title.textContent = `q · k by channel, ${titleOf(panel)}`;
   [`q of ${query}`, `k of ${key}`, "q × k"].forEach((name, i) => (neuron.rows[i].name.textContent = name));
   drawRows(explorer, neuron);
-  neuron.sum.textContent = inSum(neuron.pair, model.get("temperature"));
+  neuron.sum.textContent = inSum(neuron.pair, model.get("temperature"), row, s);
   return `key position ${s} ${spokenToken(weights.tokens[s])}: ${neuron.sum.textContent}`;
 }
 
@@ -111,11 +109,12 @@ function lacking(explorer, neuron, panel) {
   return panel.head === "mean" ? MEAN : "";
 }
 
-function inSum({ sum, D, weight, seen, product }, temperature) {
+// The weight is that of the map, so that it is the same number everywhere.
+function inSum({ sum, D }, temperature, row, s) {
   const score = sum / Math.sqrt(D);
   const cooled = temperature === 1 ? "" : ` → ÷ temperature ${temperature.toFixed(1)}: ${signed(score / temperature)}`;
-  const last = weight === 0 ? "masked: weight 0" : `softmax over ${seen} keys: weight ${numberOf(weight)}`;
-  return `sum of ${product.length} channels ${signed(sum)} → ÷ √${D}: ${signed(score)}${cooled} → ${last}`;
+  const last = s < row.length ? `softmax over ${row.length} keys: weight ${weightOf(row[s])}` : "masked: weight 0";
+  return `sum of ${D} channels ${signed(sum)} → ÷ √${D}: ${signed(score)}${cooled} → ${last}`;
 }
 
 function drawRows(explorer, neuron) {

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from gptlib import validate
+from gptlib.model import GPT
 from gptlib.train import evaluating
 
 
@@ -17,6 +18,10 @@ def trace(model, tokens):
     every addition to it · normed (L, 2, T, C): what the two norms of a block hand on · q, k, v (L, H, T, D) · hidden
     (L, T, 4C): feed-forward's channels after the ReLU · final (T, C): after the last norm · logits (T, V).
     """
+    if not isinstance(model, GPT):
+        raise ValueError(
+            f"the walk follows a GPT, and a {type(model).__name__} came; give a model of gptlib.model.GPT"
+        )
     validate.prompt(tokens, model)
     validate.token_shape(tokens, model.block_size)
     kept = {name: [] for name in ("stream", "normed", "q", "k", "v", "hidden")}
