@@ -11,10 +11,18 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from gptlib.attention import CausalSelfAttention, Head, MultiHeadAttention
+from gptlib.attention import (
+    CausalSelfAttention,
+    Head,
+    MultiHeadAttention,
+    attention_weights,
+    causal_mask,
+)
 from gptlib.instruments.models import inspection, pretrained, subwords
 from gptlib.instruments.show import plots
 from gptlib.instruments.show.explorer import AttentionExplorer, compute, explorer, packing, static
+from gptlib.instruments.show.prompted import scripts, tokens
+from gptlib.instruments.show.walk import Walk, walk
 from gptlib.model import GPT, GPTConfig, LanguageModel
 from gptlib.modern import ModernGPT
 from gptlib.tokenizer import CharTokenizer
@@ -168,7 +176,12 @@ def test_the_state_is_json_and_bytes_and_nothing_else():
     state = {name: explorer.get_state()[name] for name in AttentionExplorer.class_own_traits()}
     plain = {name: value for name, value in state.items() if not isinstance(value, bytes)}
     assert json.loads(json.dumps(plain)) == plain
-    assert {n for n in state if n not in plain} == {"weights", "next_ids", "next_chances"}
+    assert {n for n in state if n not in plain} == {
+        "weights",
+        "next_ids",
+        "next_chances",
+        "queries_keys",
+    }
 
 
 def test_the_next_characters_are_the_models_likeliest_and_their_chances():
@@ -196,9 +209,9 @@ def test_no_request_can_leave_the_page_because_the_scripts_name_no_address():
 
 
 SENTENCES = {
-    "é": "'é' \\(position 0\\), which the tokenizer has not seen",
+    "é": "this model knows only these 65 characters: ↵ ␣ ! .* A–Z a–z; 'é' \\(position 0\\) is not one of them",
     "": "the prompt is empty; type at least one character",
-    "a" * 17: "17 tokens came, and block_size is 16",
+    "a" * 18: "the prompt has 18 tokens, and this model takes at most 16; shorten it by 2",
 }
 
 
@@ -215,13 +228,23 @@ def test_a_bad_prompt_gets_one_sentence_and_the_last_good_picture_stays(prompt, 
         AttentionExplorer(small_gpt(), TOKENS, prompt)
 
 
-def test_a_temperature_of_zero_gets_a_sentence_and_a_good_one_changes_the_picture():
+@pytest.mark.parametrize("temperature", [0.0, 1e-320, -1.0, math.inf, math.nan])
+def test_a_temperature_that_cannot_divide_is_refused_with_a_sentence_and_the_last_one_stays(
+    temperature,
+):
     explorer = AttentionExplorer(small_gpt(), TOKENS, "thou")
     before = explorer.weights
-    explorer.temperature = 0.0
-    assert "it must be at least 0.000001" in explorer.sentence and explorer.weights == before
+    with pytest.raises(ValueError, match="it must be at least 0.000001"):
+        explorer.temperature = temperature
+    assert (explorer.temperature, explorer.weights, explorer.sentence) == (1.0, before, "")
     explorer.temperature = 0.2
-    assert explorer.sentence == "" and explorer.weights != before
+    assert explorer.weights != before
+
+
+def test_a_list_of_characters_is_short_and_says_them_all():
+    assert tokens.listed("acb") == "a b c" and tokens.listed("xa\nbcd ") == "↵ ␣ a–d x"
+    many = tokens.listed([chr(code) for code in range(40, 1040, 2)])
+    assert many.startswith("( * ,") and many.endswith(" …") and len(many) <= tokens.LISTED + 2
 
 
 def test_the_steps_are_all_there_at_once_and_the_slider_shows_each_ones_maps():
@@ -261,12 +284,72 @@ def test_two_explorers_do_not_know_of_each_other():
     assert {n: v for n, v in two.get_state().items() if n != "layout"} == state
 
 
-def test_a_head_that_is_not_there_is_refused_with_a_sentence():
+BAD_HEADS = [[[0, 2]], [[2, 0]], [], [[0, 0]] * 3, [3], [[0]], [["a", 0]], [[0, 0, 0]], [None]]
+BAD_HEADS += [[[0, 0.5]], [["mean", 0]], [[0, math.inf]], [[-1, 0]]]
+
+
+@pytest.mark.parametrize("heads", BAD_HEADS)
+def test_a_head_that_is_not_there_is_refused_with_a_sentence_and_the_last_one_stays(heads):
     explorer = AttentionExplorer(small_gpt(), TOKENS, "thou")
-    for heads in ([[0, 2]], [[2, 0]], [], [[0, 0]] * 3):
-        with pytest.raises(ValueError, match="give one \\[layer, head\\], or two to compare"):
-            explorer.heads = heads
+    with pytest.raises(ValueError, match="give one \\[layer, head\\], or two to compare"):
+        explorer.heads = heads
     assert explorer.heads == [[0, 0]]
+
+
+def test_a_mean_is_a_head_to_choose_and_the_static_picture_shows_it():
+    explorer = AttentionExplorer(small_gpt(), TOKENS, "O, my ROMEO")
+    explorer.heads = [[1, "mean"], ["mean", "mean"]]
+    of_layer, of_all = explorer.picture().axes[1:]
+    for axes, expected in ((of_layer, explorer.maps[1]), (of_all, explorer.maps.flatten(0, 1))):
+        shown = np.nan_to_num(np.ma.filled(axes.images[0].get_array(), 0)) ** 2
+        assert abs(shown - expected.mean(dim=0).numpy()).max() < 1e-6
+    assert of_layer.get_title() == "layer 2 · mean of its heads"
+
+
+# ---- queries and keys
+
+
+@each_model
+@pytest.mark.parametrize(("temperature", "masked"), [(1.0, True), (0.5, True), (1.0, False)])
+def test_the_queries_and_keys_of_every_head_make_its_attention_weights(make, temperature, masked):
+    model, tokens = make(), batch("wherefore art")
+    maps, _ = compute.attention_and_chances(model, tokens, temperature, masked)
+    mask = causal_mask(13) if masked else torch.ones(13, 13, dtype=torch.bool)
+    layers = compute.queries_and_keys(model, tokens, temperature, masked)
+    for (q, k), expected in zip(layers, maps, strict=True):
+        assert torch.allclose(attention_weights(q / temperature, k, mask), expected, atol=1e-5)
+    assert not any(module._forward_pre_hooks for module in model.modules()) and model.training
+
+
+def sent(explorer):
+    """(q, k) that the browser has."""
+    both = torch.frombuffer(bytearray(explorer.queries_keys), dtype=torch.float32)
+    return both.view(2, len(explorer.tokens), -1)
+
+
+def test_only_the_queries_and_keys_of_the_head_that_is_asked_for_are_sent():
+    steps = {0: small_gpt(0), 50: small_gpt(1)}
+    explorer = AttentionExplorer(None, TOKENS, "thou", steps=steps)
+    assert explorer.queries_keys == b"" and explorer.projected == {}
+    for step, head in ((50, [1, 1]), (0, [1, 1]), (0, [0, 1])):
+        explorer.step, explorer.neuron = step, head
+        q, k = compute.queries_and_keys(steps[step], batch("thou"))[head[0]]
+        assert torch.equal(sent(explorer), torch.stack([q[head[1]], k[head[1]]]))
+        assert explorer.projected == {"of": [explorer.revision, step, *head]}
+    explorer.prompt = "wherefore"
+    assert sent(explorer).shape == (2, 9, 8) and explorer.projected["of"][0] == explorer.revision
+    model = small_gpt(block_size=256, n_embd=384, n_head=6, n_layer=1)
+    explorer = AttentionExplorer(model, TOKENS, "Speak, speak. Go" * 16)
+    explorer.neuron = [0, 5]
+    assert len(explorer.queries_keys) == 2 * 256 * 64 * 4
+
+
+@pytest.mark.parametrize("neuron", [[0], [0, 2], [0, "mean"], ["mean", "mean"], [None, 1]])
+def test_a_neuron_view_of_no_head_is_refused_with_a_sentence(neuron):
+    explorer = AttentionExplorer(small_gpt(), TOKENS, "thou")
+    with pytest.raises(ValueError, match="neuron came as .*; give \\[layer, head\\] below"):
+        explorer.neuron = neuron
+    assert explorer.neuron == []
 
 
 def test_byte_pair_tokens_are_shown_as_text_and_what_they_do_not_know_gets_the_sentence():
@@ -276,7 +359,7 @@ def test_byte_pair_tokens_are_shown_as_text_and_what_they_do_not_know_gets_the_s
     assert "".join(explorer.tokens) == "O␣speak,␣Romeo" and len(explorer.tokens) < 14
     assert not any("Ġ" in label or "Ċ" in label for label in explorer.next_labels)
     explorer.prompt = "O speak Zounds"
-    assert "this text has 'Z' (position 8)" in explorer.sentence
+    assert explorer.sentence.startswith("'Z' (position 8) does not occur in the text")
 
 
 def test_gpt2s_tokens_work_too():
@@ -324,7 +407,9 @@ def test_the_shipped_model_is_explored():
 
 
 def test_every_script_of_the_folder_is_in_the_joined_module_and_no_name_is_there_twice():
-    there = {path.name for path in explorer.HERE.glob("*.js")}
-    assert set(explorer.SCRIPTS) == there and len(explorer.SCRIPTS) == len(there)
-    names = re.findall(r"^(?:async )?(?:function|class|const) (\w+)", AttentionExplorer._esm, re.M)
-    assert len(names) == len(set(names)) > 50
+    for widget, folder in ((AttentionExplorer, explorer.HERE), (Walk, walk.HERE)):
+        for path in [*folder.glob("*.js"), *scripts.SHARED.glob("*.js")]:
+            assert path.read_text(encoding="utf-8").splitlines()[0] in widget._esm
+        names = re.findall(r"^(?:async )?(?:function|class|const) (\w+)", widget._esm, re.M)
+        assert len(names) == len(set(names)) > 20
+        assert widget._esm.count("export") == widget._esm.count("export default") == 1

@@ -1,13 +1,19 @@
 // The attention explorer: its state, and which part is drawn anew when something in it changes.
 
-import { colourTable, isDark } from "./colours.js";
-import { Weights, TOP, largest } from "./weights.js";
-import { numberOf, spokenNext, spokenRow, weightOf } from "./words.js";
-import { drawSquare, drawThumbnail, placeMarks } from "./canvas.js";
-import { svgOf } from "./save.js";
-import { fillBars, fillStrip, makeBars, makeControls, makeGrid, makeLegend, makePanel, makeVoice } from "./parts.js";
-import { colourToken, others, showChosen, showControls, showSentence, showStep } from "./showing.js";
-import { listenToControls, listenToHeads, listenToPanel, within } from "./events.js";
+import { isDark } from "./colours.js";
+import { within } from "./elements.js";
+import { Waiting } from "./waiting.js";
+import { Weights, TOP } from "./weights.js";
+import { drawSquare, drawThumbnail } from "./canvas.js";
+import { choose, pointAt } from "./choosing.js";
+import { makeControls, makeLegend, makePanel, makeVoice, fillStrip } from "./parts.js";
+import { makeBars } from "./bars.js";
+import { headOf, makeGrid } from "./grid.js";
+import { showChosen, showControls, showState, showStep } from "./showing.js";
+import { showPoint } from "./pointing.js";
+import { listenToControls, listenToHeads, listenToPanel } from "./events.js";
+import { showNeuron } from "./neuron.js";
+import { onTheme, putColours } from "./theme.js";
 
 class Explorer {
   constructor(model, root) {
@@ -23,9 +29,10 @@ class Explorer {
     this.active = 0; // the panel that the thumbnails speak to
     this.t = 0; // the query that is shown
     this.s = null; // the token under the pointer in a square
+    this.waiting = new Waiting(model, () => this.asks(), () => showState(this));
     this.build();
     this.listen();
-    this.themed();
+    putColours(this);
     this.load();
   }
 
@@ -49,9 +56,12 @@ class Explorer {
   listen() {
     const { model } = this;
     model.on("change:revision", () => this.load());
-    model.on("change:sentence", () => showSentence(this));
+    model.on("change:sentence", () => showState(this));
     model.on("change:step", () => this.changeStep());
     model.on("change:position", () => this.takePosition());
+    model.on("change:key", () => this.point());
+    model.on("change:projected", () => showNeuron(this));
+    model.on("change:neuron", () => this.takeNeuron());
     for (const name of ["heads", "locked"]) {
       model.on(`change:${name}`, () => {
         this.takePanels();
@@ -62,9 +72,15 @@ class Explorer {
     listenToHeads(this);
   }
 
-  ask(name, value) {
-    this.model.set(name, value);
-    this.model.save_changes();
+  stepIsHere() {
+    const { model } = this;
+    return model.get("steps").length === 0 || model.get("stored").includes(model.get("step"));
+  }
+
+  // What Python has to answer; pictures: for what is greyed until then, which is all but the neuron view.
+  asks(pictures = false) {
+    const step = this.stepIsHere() ? [] : ["step"];
+    return ["prompt", "temperature", "masked", ...step, ...(pictures ? [] : ["neuron"])];
   }
 
   // A new prompt, temperature, mask or set of weights: everything is drawn.
@@ -72,7 +88,7 @@ class Explorer {
     const before = this.weights?.tokens.join("\n");
     this.weights = new Weights(this.model);
     const { layers, heads, T, tokens } = this.weights;
-    if (this.grid?.buttons.length !== layers * heads) {
+    if (this.grid?.layers !== layers || this.grid?.heads !== heads) {
       this.grid = makeGrid(layers, heads);
       this.heads.replaceChildren(this.grid.box);
     }
@@ -84,14 +100,12 @@ class Explorer {
     if (this.panels.length === 0) this.takePanels(); // else a head that is only looked at stays
     if (this.model.get("position") >= 0) this.t = within(this.model.get("position"), T);
     showControls(this);
-    showSentence(this);
+    showState(this);
     this.changeStep();
   }
 
   changeStep() {
-    const { model } = this;
-    const there = model.get("steps").length === 0 || model.get("stored").includes(model.get("step"));
-    if (there) this.place = this.weights.placeOf(model.get("step")); // else Python sends it in a moment
+    if (this.stepIsHere()) this.place = this.weights.placeOf(this.model.get("step")); // else Python sends it
     showStep(this);
     this.drawThumbnails();
     this.view();
@@ -105,8 +119,14 @@ class Explorer {
 
   takePosition() {
     const position = this.model.get("position");
-    if (position >= 0) this.pointAt(within(position, this.weights.T), this.s);
+    if (position >= 0) pointAt(this, within(position, this.weights.T), this.s);
     showChosen(this);
+  }
+
+  takeNeuron() {
+    const [layer, head] = this.model.get("neuron");
+    if (layer !== undefined) choose(this, layer, head);
+    showNeuron(this);
   }
 
   // The heads or their locks have changed, here or in Python.
@@ -114,6 +134,7 @@ class Explorer {
     const { layers, heads } = this.weights;
     const wanted = this.model.get("heads");
     const locked = this.model.get("locked");
+    const there = (value, many) => (value === "mean" ? value : within(value, many));
     if (this.panels.length !== wanted.length) {
       this.panels = wanted.map(() => this.newPanel());
       this.views.replaceChildren(...this.panels.map((panel) => panel.box));
@@ -121,8 +142,8 @@ class Explorer {
       this.active = wanted.length - 1;
     }
     this.panels.forEach((panel, i) => {
-      panel.layer = within(wanted[i][0], layers);
-      panel.head = within(wanted[i][1], heads);
+      panel.layer = there(wanted[i][0], layers);
+      panel.head = there(wanted[i][1], heads);
       panel.locked = locked[i] ?? false;
     });
   }
@@ -136,27 +157,17 @@ class Explorer {
 
   // ---- drawing
 
-  themed() {
-    this.table = colourTable(isDark(this.root));
-    const image = new ImageData(256, 1);
-    const pixels = new Uint32Array(image.data.buffer);
-    for (let x = 0; x < 256; x++) pixels[x] = this.table.pixels[Math.round((x / 255) ** 2 * 255)];
-    this.legend.scale.getContext("2d").putImageData(image, 0, 0);
-    this.root.style.setProperty("--hatch", this.table.hatch);
-    this.root.style.setProperty("--mark", this.table.mark);
-  }
-
   retheme() {
     if (isDark(this.root) === this.table.dark) return;
-    this.themed();
+    putColours(this);
     this.drawThumbnails();
     this.view();
   }
 
   drawThumbnails() {
     for (const button of this.grid.buttons) {
-      const { layer, head } = button.dataset;
-      drawThumbnail(button.firstChild, this.weights, this.weights.head(this.place, +layer, +head), this.table);
+      const { layer, head } = headOf(button);
+      drawThumbnail(button.firstChild, this.weights, this.weights.head(this.place, layer, head), this.table);
     }
   }
 
@@ -165,102 +176,9 @@ class Explorer {
     drawSquare(panel.square, this.weights, bytes, this.table);
   }
 
-  // Another query is shown: what depends on it, and no more, so that it follows the pointer.
   point() {
-    for (const panel of this.panels) this.pointPanel(panel);
-    const next = this.weights.next(this.place, this.t);
-    const entries = next.map(([label, chance]) => [label, chance, numberOf(chance)]);
-    const heading = `after position ${this.t} ${this.weights.tokens[this.t]} comes`;
-    fillBars(this.next, heading, entries);
-    this.say(next);
+    showPoint(this);
   }
-
-  pointPanel(panel) {
-    const { weights, t } = this;
-    const row = weights.row(this.place, panel.layer, panel.head, t);
-    panel.spans.forEach((span, s) => colourToken(this, span, s, row));
-    placeMarks(panel.marks, weights, t, this.s);
-    const top = largest(row, panel.attended.rows.length);
-    const entries = top.map(([s, byte]) => [`${String(s).padStart(3)} ${weights.tokens[s]}`, byte / 255, weightOf(byte)]);
-    fillBars(panel.attended, `position ${t} ${weights.tokens[t]} attends to`, entries, others(this, row, top));
-  }
-
-  say(next) {
-    const rows = this.panels.map((panel) => {
-      const row = this.weights.row(this.place, panel.layer, panel.head, this.t);
-      return spokenRow(this.weights, this.t, panel, largest(row, 3));
-    });
-    this.voice.textContent = [...rows, spokenNext(next)].join("; ");
-  }
-
-  // ---- choosing
-
-  stepTo(step) {
-    this.model.set("step", step); // a stored step is drawn by the change itself
-    this.model.save_changes();
-  }
-
-  // Show a head in the active panel for as long as the pointer is on it; locking keeps it.
-  choose(layer, head) {
-    const panel = this.panels[this.active];
-    if (panel.layer === layer && panel.head === head) return;
-    Object.assign(panel, { layer, head });
-    this.drawPanel(panel);
-    showChosen(this);
-    this.point();
-  }
-
-  lock(locked) {
-    this.panels[this.active].locked = locked;
-    this.keep();
-  }
-
-  keep(panels = this.panels) {
-    const heads = panels.map(({ layer, head }) => [layer, head]);
-    const locked = panels.map((panel) => panel.locked); // both before the first set, which calls takePanels
-    this.model.set("heads", heads);
-    this.model.set("locked", locked);
-    this.model.save_changes();
-  }
-
-  compareTwo(two) {
-    const [first] = this.panels;
-    const other = { layer: first.layer, head: (first.head + 1) % this.weights.heads, locked: false };
-    this.keep(two ? [first, other] : [first]);
-  }
-
-  hold(t) {
-    this.model.set("position", t);
-    this.model.save_changes();
-  }
-
-  pointAt(t, s = null) {
-    if (t === this.t && s === this.s) return;
-    this.t = t;
-    this.s = s;
-    this.point();
-  }
-
-  svg() {
-    return svgOf(this.weights, this.place, this.panels, this.t);
-  }
-}
-
-// Calls action whenever element gets into the page or the page may have changed between light and dark; returns a
-// function that ends that.
-function onTheme(element, action) {
-  const arrival = new ResizeObserver(action);
-  arrival.observe(element);
-  const watcher = new MutationObserver(action);
-  watcher.observe(document.body, { attributes: true });
-  watcher.observe(document.documentElement, { attributes: true });
-  const media = matchMedia("(prefers-color-scheme: dark)");
-  media.addEventListener("change", action);
-  return () => {
-    arrival.disconnect();
-    watcher.disconnect();
-    media.removeEventListener("change", action);
-  };
 }
 
 function render({ model, el }) {

@@ -3,7 +3,7 @@
 import { colourTable } from "./colours.js";
 import { SIDE, layoutOf } from "./canvas.js";
 import { largest } from "./weights.js";
-import { weightOf } from "./words.js";
+import { titleOf, weightOf } from "./words.js";
 
 const TITLE = 60; // room above the square
 const BELOW = 70; // and below it
@@ -49,14 +49,15 @@ function caption(weights, row, t) {
   return `position ${t} ${weights.tokens[t]} attends to ${attended.join(" · ")}`;
 }
 
-function panelSvg(weights, place, { layer, head }, t, table) {
+function panelSvg(weights, place, panel, t, table) {
+  const { layer, head } = panel;
   const bytes = weights.head(place, layer, head);
   const layout = layoutOf(weights);
   const [x, y] = [layout.margin, TITLE + layout.margin + t * layout.cell];
   const width = weights.seen(t) * layout.cell;
   const frame = `<rect x="${x}" y="${y}" width="${width}" height="${layout.cell}" fill="none" stroke="${table.mark}" stroke-width="3"/>`;
   return [
-    text(layout.margin, 36, `layer ${layer + 1} · head ${head + 1}`, 'font-size="26"'),
+    text(layout.margin, 36, titleOf(panel), 'font-size="26"'),
     squares(weights, bytes, layout, table),
     labels(weights, layout),
     frame,
@@ -85,7 +86,7 @@ function hand(blob, name) {
 }
 
 function fileName(panels, ending) {
-  return `attention_${panels.map((p) => `layer${p.layer + 1}_head${p.head + 1}`).join("_")}.${ending}`;
+  return `attention_${panels.map((panel) => titleOf(panel).replace(/ · /g, "_").replaceAll(" ", "")).join("_")}.${ending}`;
 }
 
 export function saveSvg(svg, panels) {

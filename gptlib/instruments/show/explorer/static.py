@@ -60,12 +60,22 @@ def draw_head(axes, weights, labels, title):
     axes.spines[:].set_color("#bbbbbb")
 
 
+def weights_and_title(maps, layer, head):
+    """The weights (T, T) of a head of maps (L, H, T, T), or of a mean, and what they are called."""
+    if layer == "mean":
+        return maps.mean(axis=(0, 1)), "mean of all heads"
+    if head == "mean":
+        return maps[layer].mean(axis=0), f"layer {layer + 1} · mean of its heads"
+    return maps[layer, head], f"layer {layer + 1} · head {head + 1}"
+
+
 def picture(alt_text, maps, labels, heads):
-    """A Picture of maps (L, H, T, T) with the tokens labels; heads: the (layer, head) to draw large."""
+    """A Picture of maps (L, H, T, T) with the tokens labels; heads: the (layer, head) to draw large, or means."""
     maps = np.asarray(maps, dtype=float)
     found = Picture(alt_text, 4.6 + 4.4 * len(heads), 5.0)
     draw_grid(found.add_subplot(1, 1 + len(heads), 1), maps)
     for number, (layer, head) in enumerate(heads):
         axes = found.add_subplot(1, 1 + len(heads), 2 + number)
-        draw_head(axes, maps[layer, head], labels, f"layer {layer + 1} · head {head + 1}")
+        weights, title = weights_and_title(maps, layer, head)
+        draw_head(axes, weights, labels, title)
     return found

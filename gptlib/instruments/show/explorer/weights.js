@@ -12,7 +12,7 @@ export function bytesOf(value) {
 }
 
 // A copy starts at 0, and so it can be read as wider numbers whatever place it had before.
-function copied(value) {
+export function copied(value) {
   return bytesOf(value).slice().buffer;
 }
 
@@ -27,6 +27,7 @@ export class Weights {
     this.ids = new Uint16Array(copied(model.get("next_ids")));
     this.chances = new Float32Array(copied(model.get("next_chances")));
     this.each = causal ? (tokens * (tokens + 1)) / 2 : tokens * tokens;
+    this.means = new Map();
   }
 
   // The place of a step among the stored ones; a model without steps is stored once.
@@ -35,9 +36,28 @@ export class Weights {
   }
 
   // All rows of one head, one after the other: of row t only t + 1 weights where the future is masked.
+  // head, and layer too, may be "mean".
   head(place, layer, head) {
+    if (head === "mean") return this.mean(place, layer);
     const start = ((place * this.layers + layer) * this.heads + head) * this.each;
     return this.bytes.subarray(start, start + this.each);
+  }
+
+  // The mean over the heads of a layer, or over all; added up at the first call.
+  mean(place, layer) {
+    const name = `${place} ${layer}`;
+    if (!this.means.has(name)) this.means.set(name, this.averaged(place, layer));
+    return this.means.get(name);
+  }
+
+  averaged(place, layer) {
+    const [first, many] = layer === "mean" ? [0, this.layers * this.heads] : [layer * this.heads, this.heads];
+    const total = new Uint32Array(this.each);
+    for (let i = first; i < first + many; i++) {
+      const bytes = this.head(place, 0, i); // counted on from the first layer's
+      for (let cell = 0; cell < total.length; cell++) total[cell] += bytes[cell];
+    }
+    return Uint8Array.from(total, (sum) => Math.round(sum / many));
   }
 
   // What position t takes from each position that it may see.

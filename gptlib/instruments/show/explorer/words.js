@@ -16,7 +16,13 @@ export function spokenToken(label) {
 }
 
 export function nameOf({ layer, head }) {
-  return `layer ${layer + 1} head ${head + 1}`;
+  if (layer === "mean") return "mean of all heads";
+  return head === "mean" ? `layer ${layer + 1}, mean of its heads` : `layer ${layer + 1} head ${head + 1}`;
+}
+
+// The same for a title and a file.
+export function titleOf(panel) {
+  return panel.head === "mean" ? nameOf(panel).replace(", ", " · ") : nameOf(panel).replace(" head", " · head");
 }
 
 export function spokenRow(weights, t, panel, top) {
@@ -24,6 +30,13 @@ export function spokenRow(weights, t, panel, top) {
     ([s, byte]) => `position ${s} ${spokenToken(weights.tokens[s])} ${weightOf(byte)}`,
   );
   return `position ${t} ${spokenToken(weights.tokens[t])}, ${nameOf(panel)}, attends to ${attended.join(", ")}`;
+}
+
+// The key that the reader has chosen, if one.
+export function spokenKey(weights, row, s) {
+  if (s === null) return "";
+  const weight = s < row.length ? `weight ${weightOf(row[s])}` : "masked";
+  return `; key position ${s} ${spokenToken(weights.tokens[s])}, ${weight}`;
 }
 
 export function spokenNext(next) {

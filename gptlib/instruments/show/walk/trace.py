@@ -3,8 +3,10 @@
 import inspect
 
 import torch
+import torch.nn.functional as F
 
 from gptlib import validate
+from gptlib.model import GPT
 from gptlib.train import evaluating
 
 
@@ -12,39 +14,39 @@ from gptlib.train import evaluating
 def trace(model, tokens):
     """{name: tensor} of what model, a GPT, computes for tokens (1, T), in eval mode; L blocks, H heads of D channels.
 
-    token, position (T, C): the rows of the two tables · stream (L, 3, T, C): the residual stream in front of each
-    block, after its attention and after its feed-forward · normed (L, 2, T, C): what its two norms hand on · q, k, v
-    (L, H, T, D) · attention, ffwd (L, T, C): what is added to the stream · hidden (L, T, 4C): feed-forward's channels
-    after the ReLU · final (T, C): after the last norm · logits (T, V).
+    token, position (T, C): the rows of the two tables · stream (2L + 1, T, C): the residual stream, at first and after
+    every addition to it · normed (L, 2, T, C): what the two norms of a block hand on · q, k, v (L, H, T, D) · hidden
+    (L, T, 4C): feed-forward's channels after the ReLU · final (T, C): after the last norm · logits (T, V).
     """
+    if not isinstance(model, GPT):
+        raise ValueError(
+            f"the walk follows a GPT, and a {type(model).__name__} came; give a model of gptlib.model.GPT"
+        )
     validate.prompt(tokens, model)
     validate.token_shape(tokens, model.block_size)
-    found = {
-        name: [] for name in ("stream", "normed", "q", "k", "v", "attention", "ffwd", "hidden")
-    }
+    kept = {name: [] for name in ("stream", "normed", "q", "k", "v", "hidden")}
+    positions = torch.arange(tokens.shape[1], device=tokens.device)
     with evaluating(model):
         x = model.embed(tokens)
-        found["token"] = model.token_embedding_table(tokens)[0]
-        found["position"] = (x - found["token"])[0]
+        kept["stream"].append(x)
         for block in model.blocks:
             normed = block.ln1(x)
             for name, part in zip("qkv", block.attention.project_qkv(normed)):
-                found[name].append(part[0])
-            attention = block.attention(normed)
-            middle = x + attention
-            normed_middle = block.ln2(middle)
-            hidden = torch.relu(block.ffwd.expand(normed_middle))
-            ffwd = block.ffwd(normed_middle)
-            found["stream"].append(torch.cat([x, middle, middle + ffwd]))
-            found["normed"].append(torch.cat([normed, normed_middle]))
-            for name, part in (("attention", attention), ("ffwd", ffwd), ("hidden", hidden)):
-                found[name].append(part[0])
-            x = middle + ffwd
-        found["final"] = model.norm(x)[0]
-        found["logits"] = model.lm_head(model.norm(x))[0]
-    return {
-        name: torch.stack(part) if isinstance(part, list) else part for name, part in found.items()
-    }
+                kept[name].append(part)
+            x = x + block.attention(normed)
+            kept["stream"].append(x)
+            normed_again = block.ln2(x)
+            kept["hidden"].append(F.relu(block.ffwd.expand(normed_again)))
+            x = x + block.ffwd(normed_again)
+            kept["stream"].append(x)
+            kept["normed"].append(torch.stack([normed, normed_again], dim=1))
+        final = model.norm(x)
+        found = {
+            "token": model.token_embedding_table(tokens)[0],
+            "position": model.position_embedding_table(positions),
+        }
+        found |= {name: torch.cat(parts) for name, parts in kept.items()}
+        return found | {"final": final[0], "logits": model.lm_head(final)[0]}
 
 
 def line_of(function, words):
