@@ -23,10 +23,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gptlib.instruments import files
 from gptlib.instruments.files import replacing, tolerant_console
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
+LAB = Path(files.__file__).parent / "publish" / "lab"  # what JupyterLab and its kernels get of ours
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
@@ -233,7 +235,11 @@ def lab(arguments):
         "--LabApp.extension_manager=readonly",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        # links land on their heading; a notebook without a kernel shows its still pictures
+        "--LabApp.extra_labextensions_path=%s" % LAB,
+        "--ServerApp.contents_manager_class=gptlib.instruments.publish.reopening.Notebooks",
     ]
+    os.environ.setdefault("PYTHONSTARTUP", str(LAB / "startup.py"))  # for the kernels
     return become([python, "-m", "jupyterlab", *options, *arguments])
 
 

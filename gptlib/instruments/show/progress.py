@@ -7,8 +7,7 @@ import time
 from contextlib import contextmanager
 
 from gptlib.instruments.show import plots
-from gptlib.instruments.show.picture import Picture
-from gptlib.instruments.show.widgets import WIDGET_VIEW, escaped
+from gptlib.instruments.show.widgets import WIDGET_VIEW, LivePicture, escaped
 
 
 def watch(training, steps, sample=None, baselines=None):
@@ -166,14 +165,9 @@ class NotebookPanel:
         )
         self.button.on_click(lambda _: stop())
         self.words, self.sample = ipywidgets.HTML(), ipywidgets.HTML()
-        # a white picture from the start: an empty image is laid out with no size, and stays so
-        self.curve = ipywidgets.Image(
-            value=Picture("the curve to come", 7.0, 3.6).png(),
-            format="png",
-            layout=ipywidgets.Layout(width="700px", max_width="100%", align_self="flex-start"),
-        )
-        top = ipywidgets.HBox([self.bar, self.button])
-        self.box = ipywidgets.VBox([top, self.words, self.curve, self.sample])
+        self.curve = LivePicture()
+        self.top = ipywidgets.HBox([self.bar, self.button])
+        self.box = ipywidgets.VBox([self.top, self.words, self.sample])
         self.display = display
         view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
         display({WIDGET_VIEW: view}, raw=True)  # raw: nothing that goes stale is stored
@@ -182,8 +176,11 @@ class NotebookPanel:
         if sample is not None:
             self.sample.value = f"<pre>{escaped(sample)}</pre>"
         evaluated = bool(history) and history[-1][0] == step
-        if evaluated and len(history) > 1:
-            self.curve.value = plots.losses(history, self.baselines).png()
+        if len(history) > 1 and (evaluated or not self.curve.value):
+            picture = plots.losses(history, self.baselines)
+            self.curve.alt, self.curve.width = picture.alt_text, picture.size[0]
+            self.curve.value = picture.png()
+            self.box.children = [self.top, self.words, self.curve, self.sample]
         if (
             evaluated or time.perf_counter() - self.drawn > 0.25
         ):  # more often is only work for the browser
