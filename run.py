@@ -25,6 +25,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gptlib.instruments import files
 from gptlib.instruments.files import replacing, tolerant_console
 from gptlib.instruments.install import UserError, wheels
 from gptlib.instruments.install.installing import install
@@ -33,6 +34,7 @@ from gptlib.instruments.install.venv import python_in
 from gptlib.instruments.install.wanted import check_python, fingerprint, running_python_fits
 
 ROOT = Path(__file__).resolve().parent
+LAB = Path(files.__file__).parent / "publish" / "lab"  # what JupyterLab and its kernels get of ours
 
 
 def environment(torch_index=None):
@@ -114,7 +116,11 @@ def lab(arguments):
         "--LabApp.extension_manager=readonly",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        # links land on their heading; a notebook without a kernel shows its still pictures
+        "--LabApp.extra_labextensions_path=%s" % LAB,
+        "--ServerApp.contents_manager_class=gptlib.instruments.publish.reopening.Notebooks",
     ]
+    os.environ.setdefault("PYTHONSTARTUP", str(LAB / "startup.py"))  # for the kernels
     return become([python, "-m", "jupyterlab", *options, *arguments])
 
 

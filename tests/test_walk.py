@@ -155,7 +155,9 @@ def strips_of(page):
             page.keyboard.press("ArrowRight")
             says.append(strip.locator(".gpt-walk-says").text_content())
         assert [s.split(":")[0] for s in says] == [f"channel {i}" for i in range(len(says))]
-        found[strip.locator(".gpt-walk-name").text_content()] = [number(s.split()[-1]) for s in says]
+        found[strip.locator(".gpt-walk-name").text_content()] = [
+            number(s.split()[-1]) for s in says
+        ]
     return found
 
 

@@ -1,5 +1,6 @@
-"""The trained models that come along: as small, as good and as reproducible as the model card says."""
+"""The pretrained models: as small, as good and as reproducible as their notes and logs say."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -16,8 +17,7 @@ from gptlib.train import full_loss
 CHECKPOINTS = pretrained.CHECKPOINTS
 
 
-def test_the_shipped_model_scores_what_its_note_and_its_log_say_and_at_most_1_55():
-    torch.set_num_threads(1)
+def test_the_pretrained_model_scores_what_its_note_and_its_log_say_and_at_most_1_55():
     model, _ = pretrained.load()
     about, _ = checkpoint.read(CHECKPOINTS / "shakespeare.safetensors")
     measured = full_loss(model, read_data()[1], model.block_size)
@@ -41,7 +41,7 @@ def test_the_snapshots_learn_from_one_to_the_next():
     assert losses == sorted(losses, reverse=True) and losses[0] > 4 > 2 > losses[-1]
 
 
-def test_the_shipped_model_is_causal_and_writes_its_alphabet():
+def test_the_pretrained_model_is_causal_and_writes_its_alphabet():
     model, tokenizer = pretrained.load()
     inspection.assert_causal(model, 12)
     text = write(model, tokenizer, "ROMEO:\n", 40, seed=1)
@@ -185,6 +185,27 @@ def test_muon_of_a_recipe_steps_the_matrices_of_the_blocks_and_adamw_all_the_res
     }
     matrices = {n for n, w in model.named_parameters() if n.startswith("blocks.") and w.dim() == 2}
     assert (of(muon), of(adamw)) == (matrices, set(names.values()) - matrices)
+
+
+def test_the_recipes_optimizer_goes_on_from_its_saved_state_as_if_it_had_never_stopped():
+    def step(model, optimizer):
+        model.zero_grad()
+        model(tokens).square().mean().backward()
+        optimizer.step()
+
+    model, tokens = (
+        GPT(GPTConfig(block_size=8, n_embd=16, n_head=2, n_layer=1)),
+        torch.arange(8)[None],
+    )
+    optimizer = recipes.WarmupThenLinear(steps=10).optimizer(model)
+    for _ in range(2):
+        step(model, optimizer)
+    twin = copy.deepcopy(model)
+    fresh = recipes.WarmupThenLinear(steps=10).optimizer(twin)
+    fresh.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    step(model, optimizer)
+    step(twin, fresh)
+    assert all(torch.equal(*pair) for pair in zip(model.parameters(), twin.parameters()))
 
 
 def test_the_log_of_every_recipe_says_steps_losses_seconds_and_machine():
