@@ -199,7 +199,8 @@ def test_a_silent_command_is_told_about_too(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches a group of processes in another way")
 def test_ctrl_c_ends_what_runs_and_says_one_sentence():
     code = """
-import sys, run
+import signal, sys, run
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job has it ignored
 from gptlib.instruments.install.process import follow
 from gptlib.instruments.install.screen import Screen
 child = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"]
