@@ -9,7 +9,7 @@
     python run.py html [FOLDER]       write the notebooks as web pages that work offline; into html/ without a name
     python run.py experiments list    what has been measured with several seeds; run NAME, table NAME
     python run.py bench [NAME ...]    the benchmarks, which take the machine for themselves; without a name, list them
-    python run.py pins [PACKAGE ...]  whether all pinned packages have wheels for each Python and system (network)
+    python run.py pins [PACKAGE ...]  whether each pin has a wheel for every Python and system; asks pip, takes minutes
 
 --torch-index URL, after lab or test, gives pip another index for torch alone, such as PyTorch's CPU-only one.
 The environment variable GPTLIB_PYTHON=PATH names an interpreter to use as it is; nothing is installed then.

@@ -3,6 +3,7 @@
 pip asks its index for the names of files; no package is downloaded.
 """
 
+import functools
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from gptlib.instruments.install.process import last_line, reason
 from gptlib.instruments.install.wanted import NEWEST, OLDEST, pins
 
 PYTHONS = ["3.%d" % minor for minor in range(OLDEST[1], NEWEST[1] + 1)]
-SYSTEMS = {  # {system: tags of the wheels it takes}: glibc 2.28 and macOS 14 are the oldest that torch has wheels for
+SYSTEMS = {  # {system: tags of the wheels it takes}; for Linux with glibc 2.28, for macOS 14, or for older ones
     "Linux": ["manylinux_2_%d_x86_64" % minor for minor in range(5, 29)] + ["manylinux2014_x86_64"],
     "macOS": ["macosx_14_0_arm64"],
     "Windows": ["win_amd64"],
@@ -56,7 +57,7 @@ def row(package, pinned, found):
     )
 
 
-def table(wanted, say=print):
+def table(wanted, say):
     """Say the table for wanted, {package: version}; the places without a wheel, as text."""
     say(
         "L is a wheel for Linux, M for macOS, W for Windows; newest: what all of them could be raised to."
@@ -85,10 +86,11 @@ def table(wanted, say=print):
 
 def main(root, packages):
     """Check the pins of these packages, or all; the exit status."""
+    say = functools.partial(print, flush=True)
     wanted = pins(root)
     for package in packages:
         if package not in wanted:
             raise UserError("%r is not pinned; there are: %s." % (package, ", ".join(wanted)))
-    missing = table({package: wanted[package] for package in packages or wanted})
-    print("\n".join(missing) or "Every pin has a wheel everywhere.")
+    missing = table({package: wanted[package] for package in packages or wanted}, say)
+    say("\n".join(missing) or "Every pin has a wheel everywhere.")
     return 1 if missing else 0
