@@ -1,5 +1,7 @@
-"""What a reader's answer is: not begun, something with numbers in it, or an exception to be told in a line."""
+"""What to say about a reader's work in a line: what came, what an exception said, which names are not its own."""
 
+import dis
+import inspect
 import re
 import sysconfig
 import traceback
@@ -12,7 +14,7 @@ NOT_THEIRS = tuple(
     str(folder)
     for folder in (
         Path(torch.__file__).parent,
-        Path(__file__).parents[3],
+        Path(__file__).parents[2],
         sysconfig.get_paths()["stdlib"],
         "<frozen",
     )
@@ -29,12 +31,9 @@ class Wrong(Exception):
 
 def untouched(yours):
     """Whether yours is what stands in the cell before anybody wrote in it."""
-    return yours is None or yours is Ellipsis or (isinstance(yours, type) and not own_names(yours))
-
-
-def own_names(cls):
-    """What a class defines itself; what Python adds by itself does not count."""
-    return [name for name in vars(cls) if name == "__init__" or not name.startswith("__")]
+    if isinstance(yours, type):  # what Python adds to a class by itself does not count
+        return not any(name == "__init__" or not name.startswith("__") for name in vars(yours))
+    return yours is None or yours is Ellipsis
 
 
 def kind(value):
@@ -48,34 +47,23 @@ def kind(value):
 
 
 def tensors(result):
-    """The numbers in what a call returned, as a list of tensors in 64 bits."""
+    """What a call returned as {label: tensor in 64 bits}; the label of a result that stands alone is ''."""
     if result is None or result is Ellipsis:
         raise NotYet("nothing comes back; is there still a …, or is the return missing?")
-    if isinstance(result, tuple | list):
-        return [tensor for part in result for tensor in tensors(part)]
+    if isinstance(result, dict):
+        return {label: tensors(part)[""] for label, part in result.items()}
+    if isinstance(result, tuple | list) and result and isinstance(result[0], torch.Tensor):
+        raise Wrong(
+            f"{kind(result)} came back, one tensor was expected: torch.stack, or leave the others out"
+        )
     if isinstance(result, bool | int | float):
-        return [torch.tensor(float(result), dtype=torch.float64)]
+        return {"": torch.tensor(float(result), dtype=torch.float64)}
     if not isinstance(result, torch.Tensor) or result.is_complex() or result.is_meta:
         raise Wrong(f"{kind(result)} came back, a tensor was expected")
-    return [result.detach().to("cpu", torch.float64)]
+    return {"": result.detach().to("cpu", torch.float64)}
 
 
-def answers(yours):
-    """A reader's answer as a tuple of numbers and words."""
-    if isinstance(yours, torch.Tensor):
-        yours = yours.tolist()
-    several = yours if isinstance(yours, tuple | list) else (yours,)
-    for one in several:
-        if isinstance(one, torch.Tensor) and one.numel() == 1:
-            continue
-        if not isinstance(one, int | float | str):
-            raise Wrong(f"{kind(one)} came, a number or a word was expected")
-    return tuple(one.strip().lower() if isinstance(one, str) else float(one) for one in several)
-
-
-def shown(yours):
-    """An answer as text, short."""
-    return re.sub(r"\s+", " ", repr(yours))[:60]
+# ---- exceptions
 
 
 def raised(problem):
@@ -96,3 +84,14 @@ def one_line(problem):
         return "it cannot even say what is wrong"
     said = re.sub(r"0x[0-9a-fA-F]+", "0x…", said)
     return said if len(said) <= 160 else said[:160] + "…"
+
+
+def borrowed(yours):
+    """A sentence if yours uses a number, a tensor or a model that only the notebook has; else None."""
+    functions = vars(yours).values() if isinstance(yours, type) else (yours,)
+    for function in filter(inspect.isfunction, functions):
+        for step in dis.get_instructions(function):
+            value = function.__globals__.get(step.argval) if step.opname == "LOAD_GLOBAL" else None
+            if isinstance(value, int | float | torch.Tensor | nn.Module) and step.argval.islower():
+                return f"{step.argval} is not defined in {function.__name__}: it is taken from the notebook, by chance"
+    return None
