@@ -43,13 +43,13 @@ class Answer(Exercise):
         for one, wanted in zip(mine, self.right):
             if isinstance(one, str) != isinstance(wanted, str):
                 return f"{one!r} came, not a {'word' if isinstance(wanted, str) else 'number'}"
+        if len(mine) > 1 and all_fit(mine[::-1], self.right):
+            return "the other way round"
         if all(isinstance(wanted, str) for wanted in self.right):
             strange = next((word for word in mine if word not in self.words()), None)
             return f"{strange!r} is none of the words" if strange else self.partly(mine)
         if not all(map(math.isfinite, mine)):
             return "nan and ∞ are no answers"
-        if len(mine) > 1 and all_fit(mine[::-1], self.right):
-            return "the other way round"
         if all_fit([abs(one) for one in mine], [size(wanted) for wanted in self.right]):
             return "a sign is wrong"
         for power in (-9, -6, -3, -2, 2, 3, 6, 9):

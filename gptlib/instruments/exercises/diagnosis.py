@@ -63,6 +63,27 @@ def tensors(result):
     return {"": result.detach().to("cpu", torch.float64)}
 
 
+def came_back(result, wanted, words):
+    """result, if it is of the type wanted; else raises a sentence with words for what was expected."""
+    if result is None or result is Ellipsis:
+        raise NotYet(f"nothing comes back; is there still a …? Expected: {words}")
+    if not isinstance(result, wanted):
+        raise Wrong(f"{kind(result)} came back, expected: {words}")
+    return result
+
+
+def several(result, words, tensors=True):
+    """The two parts of what came back; raises a sentence with words for what was expected."""
+    if len(came_back(result, tuple | list, words)) != 2:
+        raise Wrong(f"{len(result)} things came back, expected: {words}")
+    for part in result if tensors else ():
+        if not isinstance(part, torch.Tensor):
+            raise Wrong(
+                f"a part of it is {kind(part)}: torch.stack makes one tensor of a list; expected: {words}"
+            )
+    return result
+
+
 # ---- exceptions
 
 

@@ -105,5 +105,5 @@ def first_place(a, b):
     at = f"[{', '.join(map(str, place))}]" if place else "the only number"
     mine, expected = a[tuple(place)].item(), b[tuple(place)].item()
     if mine != mine:
-        return f"nan at {at}: 0/0 gives that, ∞ − ∞ or ∞/∞ (e to a large number is ∞), and a softmax over nothing but −∞"
+        return f"nan at {at}: 0/0 gives that, ∞/∞ (e to a large number is ∞), and a softmax over nothing but −∞"
     return f"first difference at {at}: {mine:.4g} came, {expected:.4g} was expected"
