@@ -57,10 +57,12 @@ def tensors(result):
             f"{kind(result)} came back, one tensor was expected: torch.stack, or leave the others out"
         )
     if isinstance(result, bool | int | float):
-        return {"": torch.tensor(float(result), dtype=torch.float64)}
+        result = torch.tensor(result)
     if not isinstance(result, torch.Tensor) or result.is_complex() or result.is_meta:
         raise Wrong(f"{kind(result)} came back, a tensor was expected")
-    return {"": result.detach().to("cpu", torch.float64)}
+    return {
+        "": result.detach().to("cpu", torch.bool if result.dtype is torch.bool else torch.float64)
+    }
 
 
 def came_back(result, wanted, words):

@@ -7,6 +7,7 @@ that begins with `right`, `not yet` or `not right`; `run.py check` looks for the
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -23,10 +24,10 @@ def devices_in_use():
 
 
 @contextmanager
-def own_randomness():
-    """Inside the block torch draws from a fixed seed; afterwards every generator goes on as if nothing had been."""
+def own_randomness(seed=0):
+    """Inside the block torch draws from its own seed; afterwards every generator goes on as if nothing had been."""
     with torch.random.fork_rng(devices=devices_in_use()):
-        torch.default_generator.manual_seed(0)  # torch.manual_seed would seed the GPU's as well
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPU's as well
         yield
 
 
@@ -85,31 +86,43 @@ class Check(Exercise):
             raise NotYet("fill in the … and run the cell again")
         mine, expected = self.observe(yours), self.observe(self.right)
         if not agree(mine, expected):
-            raise Wrong(
-                self.recognized(mine, expected)
-                or diagnosis.borrowed(yours)
-                or relations.difference(mine, expected)
-            )
+            named = self.recognized(mine, expected) or self.unsteady(yours, mine)
+            borrowed = diagnosis.borrowed(yours)
+            if not (named and borrowed):
+                raise Wrong(named or borrowed or relations.difference(mine, expected))
+            raise Wrong(f"{named}; or is it this: {borrowed}")
         for probe in self.probes:
             probe(self, yours)
         return self.explanation
 
-    def observe(self, candidate):
+    def observe(self, candidate, seed=0):
         """What candidate gives, for each case {label: tensor}."""
-        with own_randomness():
+        with own_randomness(seed):
             call = self.prepare(candidate)
             return [diagnosis.tensors(call(*case())) for case in self.cases]
 
     def recognized(self, mine, expected):
         """The sentence of the mistake that gives the same as mine, in all cases or at least in the first; or None."""
-        planted = {sentence: self.observed(mistake) for sentence, mistake in self.mistakes.items()}
         for upto in (None, 1):
             if upto and agree(mine[:1], expected[:1]):
                 return None
-            for sentence, theirs in planted.items():
+            for sentence, theirs in self.planted.items():
                 if theirs and agree(mine[:upto], theirs[:upto]):
                     return sentence
         return None
+
+    def unsteady(self, yours, mine):
+        """A sentence if yours gives something else the next time; or None."""
+        if agree(mine, self.observe(yours, seed=1)):
+            return None
+        return (
+            "it gives other numbers the next time: is something drawn at random, a dropout left in?"
+        )
+
+    @cached_property
+    def planted(self):
+        """{sentence: what its mistake gives}."""
+        return {sentence: self.observed(mistake) for sentence, mistake in self.mistakes.items()}
 
     def observed(self, mistake):
         """What observe gives for a planted mistake; nothing if no numbers come."""

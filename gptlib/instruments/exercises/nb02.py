@@ -3,8 +3,9 @@
 import torch
 import torch.nn.functional as F
 
+from gptlib.instruments.exercises import probes
 from gptlib.instruments.exercises.answer import Answer
-from gptlib.instruments.exercises.cases import case, leaves_input, numbers
+from gptlib.instruments.exercises.cases import case, numbers
 from gptlib.instruments.exercises.grader import Check
 
 # ---- the loss
@@ -51,6 +52,7 @@ next_token_loss = Check(
         "the logarithm is missing: −ln of the probability": lambda x, y: -p(x, y).mean(),
         "the logarithm to base 2 gives bits: use log, for nats": lambda x, y: -p(x, y).log2().mean(),
         "the mean is taken before the logarithm: first −ln of each, then the mean": lambda x, y: -p(x, y).mean().log(),
+        "that is the perplexity, e to the loss": lambda x, y: (-log_p(x, y).mean()).exp(),
         "the logits are taken as if they were probabilities: softmax first":
             lambda x, y: -x.gather(-1, y[..., None]).mean(),
         "the targets are not used: gather takes theirs out of the vocabulary": lambda x, y: -x.log_softmax(-1).mean(),
@@ -61,7 +63,7 @@ next_token_loss = Check(
         "one loss for each position: the loss is one number, their mean": lambda x, y: -log_p(x, y),
     },
     cases=(logits_and_targets(), logits_and_targets(200.0)),
-    probes=(leaves_input,),
+    probes=(probes.leaves_input,),
     explanation="the same as F.cross_entropy, for large logits too",
 )  # fmt: skip
 
@@ -105,7 +107,7 @@ def nucleus(logits, temperature, top_p, **what):
 
 def even():
     """Probabilities of 1/2, 1/4 and twice 1/8, whose sums are exact in binary; top_p is one of these sums."""
-    return torch.tensor([0.25, 0.125, 0.5, 0.125]).log().expand(1, 2, 4), 1.0, 0.5
+    return torch.tensor([0.25, 0.125, 0.5, 0.125]).log().repeat(1, 2, 1), 1.0, 0.5
 
 
 next_probabilities = Check(
@@ -150,7 +152,7 @@ next_probabilities = Check(
         lambda: (5 * numbers(2, 1, 5, seed=5), 1.0, 0.1),
         even,
     ),
-    probes=(leaves_input,),
+    probes=(probes.leaves_input,),
     explanation="the last position, sharpened, cut off behind the token that reaches top_p, adding to one",
 )  # fmt: skip
 

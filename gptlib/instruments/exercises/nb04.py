@@ -5,8 +5,9 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
+from gptlib.instruments.exercises import probes
 from gptlib.instruments.exercises.answer import Answer
-from gptlib.instruments.exercises.cases import case, leaves_input
+from gptlib.instruments.exercises.cases import case
 from gptlib.instruments.exercises.diagnosis import Wrong, kind
 from gptlib.instruments.exercises.grader import Check
 from gptlib.instruments.exercises.mistakes import EXCHANGED, WEIGHTS, attention_weights, distance
@@ -83,7 +84,7 @@ alibi = Check(
             partial(biased, bias=lambda slope, distance: -slope * distance.abs(), diagonal=1_000),
     },
     cases=(case((2, 5, 3), (2, 5, 3), rest=(0.7,)), case((3, 4, 6), (3, 4, 6), rest=(0.2,))),
-    probes=(leaves_input,),
+    probes=(probes.leaves_input,),
     explanation="q·k/√D − slope × distance, hidden, softmax: what PyTorch gives with the same bias",
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ import math
 import torch.nn as nn
 import torch.nn.functional as F
 
-from gptlib.instruments.exercises import cases
+from gptlib.instruments.exercises import cases, probes
 from gptlib.instruments.exercises.answer import Answer
 from gptlib.instruments.exercises.grader import Check
 from gptlib.instruments.exercises.mistakes import ATTENTION
@@ -17,7 +17,7 @@ factors = Answer(
         "the second is multiplied by 8: divide": (math.exp(3), math.exp(24)),
         "those are the differences: softmax takes e to them": (3, 3 / 8),
         "the second is divided too late: first the difference 3/8, then e to it": (math.exp(3), math.exp(3) / 8),
-        "softmax takes e to the scores, not 2 or 10 to them": ((8.0, 1_000.0), (1.0, 2.4)),
+        "softmax takes e to the scores, not 2 or 10 to them": ((8.0, 1_000.0), (1.25, 2.4)),
         "those are the smaller weights in parts of the larger: one over that": (math.exp(-3), math.exp(-3 / 8)),
     },
     expected="two factors, without and with dividing, to two digits",
@@ -47,7 +47,7 @@ head = Check(
     mistakes={sentence: cases.planted(OneHead, attend=wrong) for sentence, wrong in ATTENTION.items()},
     cases=(cases.case((2, 5, 12)), cases.case((3, 1, 12)), cases.case((1, 8, 12))),
     prepare=cases.module_like(OneHead, 12, 4, 8),
-    probes=(cases.leaves_input, cases.gradients, cases.any_device, cases.exact_in_64_bits),
+    probes=(probes.leaves_input, probes.gradients, probes.any_device, probes.exact_in_64_bits),
     explanation="the same as PyTorch's attention, for 1, 5 and 8 positions, on any device, in any dtype",
 )  # fmt: skip
 

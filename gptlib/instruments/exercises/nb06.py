@@ -3,7 +3,7 @@
 import torch.nn as nn
 import torch.nn.functional as F
 
-from gptlib.instruments.exercises import cases
+from gptlib.instruments.exercises import cases, probes
 from gptlib.instruments.exercises.answer import Answer
 from gptlib.instruments.exercises.grader import Check
 from gptlib.instruments.exercises.mistakes import ATTENTION, attend
@@ -114,7 +114,7 @@ attention = Check(
     },
     cases=(cases.case((2, 5, 12)), cases.case((3, 1, 12)), cases.case((1, 7, 12))),
     prepare=cases.module_like(AllHeads, 12, 3),
-    probes=(cases.leaves_input, cases.gradients, cases.any_device, cases.exact_in_64_bits),
+    probes=(probes.leaves_input, probes.gradients, probes.any_device, probes.exact_in_64_bits),
     explanation="the same as PyTorch's attention in every head, on any device, in any dtype",
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from gptlib.instruments.exercises import cases
+from gptlib.instruments.exercises import cases, probes
 from gptlib.instruments.exercises.answer import Answer
 from gptlib.instruments.exercises.grader import Check
 
@@ -73,7 +73,7 @@ gated = Check(
         "both go through a sigmoid: only what gate gives does":
             planted(lambda a, b, proj, x: proj(a.sigmoid() * b.sigmoid())),
         "the sigmoid comes after proj: it belongs on what gate gives, alone":
-            planted(lambda a, b, proj, x: proj(a).sigmoid()),
+            planted(lambda a, b, proj, x: proj(a * b).sigmoid()),
         "gate is not used: what it gives multiplies what expand gives": planted(lambda a, b, proj, x: proj(b.relu())),
         "there is a ReLU on what expand gives: a gate needs none":
             planted(lambda a, b, proj, x: proj(a.sigmoid() * b.relu())),
@@ -83,7 +83,7 @@ gated = Check(
     },
     cases=(cases.case((2, 5, 6)), cases.case((1, 1, 6))),
     prepare=cases.module_like(Gated, 6, 4),
-    probes=(cases.leaves_input, cases.gradients),
+    probes=(probes.leaves_input, probes.gradients),
     explanation="the same as PyTorch's glu between two matrices and a third",
 )  # fmt: skip
 

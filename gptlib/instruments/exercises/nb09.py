@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from gptlib.instruments.exercises import cases
+from gptlib.instruments.exercises import cases, probes
 from gptlib.instruments.exercises.answer import Answer
 from gptlib.instruments.exercises.diagnosis import Wrong
 from gptlib.instruments.exercises.grader import Check
@@ -83,6 +83,7 @@ def far_from_0(check, yours):
         )
 
 
+WITHOUT = probes.written_without("var", "std", "var_mean", "std_mean", "layer_norm", "LayerNorm")
 layer_norm = Check(
     right=nn.LayerNorm,
     mistakes={
@@ -120,7 +121,7 @@ layer_norm = Check(
     # small numbers, so that ε counts, far from 0, so that the mean does; then ordinary ones
     cases=(lambda: (cases.numbers(2, 5, 12) / 50 + 0.1,), lambda: (cases.numbers(3, 1, 12) + 2,)),
     prepare=cases.module_like(nn.LayerNorm, 12),
-    probes=(cases.leaves_input, far_from_0, cases.gradients, cases.exact_in_64_bits),
+    probes=(probes.leaves_input, far_from_0, probes.gradients, probes.exact_in_64_bits, WITHOUT),
     explanation="the same as nn.LayerNorm, for small numbers too, in 32 bits and in 64",
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ import copy
 
 import torch
 
-from gptlib.instruments.exercises import cases
+from gptlib.instruments.exercises import cases, probes
 from gptlib.instruments.exercises.answer import Answer
 from gptlib.instruments.exercises.grader import Check
 from gptlib.model import GPT, GPTConfig
@@ -63,7 +63,7 @@ looks_back = Check(
         "one example only: the mean over all of them": lambda w: back(w)[:, 0].mean(-1),
     },
     cases=(maps,),
-    probes=(cases.leaves_input,),
+    probes=(probes.leaves_input,),
     explanation="the mean weight on the letter before, for each layer and head",
 )  # fmt: skip
 

@@ -36,7 +36,7 @@ def same(a, b):
 
 def close(a, b):
     """Where two tensors of one shape are equal but for rounding."""
-    return torch.isclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True)
+    return torch.isclose(a.double(), b.double(), rtol=1e-4, atol=1e-5, equal_nan=True)
 
 
 def difference(mine, expected):
@@ -48,13 +48,15 @@ def difference(mine, expected):
         if not same(one[label], right[label])
     )
     if label:
-        return f"{label}: {shown(a)} came, {shown(b)} was expected"
+        return f"{label}: {shown(a)}; expected: {shown(b)}"
     pairs = [(one[""], right[""]) for one, right in zip(mine, expected)]
     return one_step(pairs) or in_common(pairs) or first_place(a, b)
 
 
 def shown(tensor):
-    """A few numbers as text."""
+    """A few numbers as text, or a yes or no."""
+    if tensor.dtype is torch.bool and tensor.dim() == 0:
+        return "yes" if tensor else "no"
     return ", ".join(f"{x:.4g}" for x in tensor.flatten().tolist()[:12])
 
 
