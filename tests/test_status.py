@@ -43,7 +43,7 @@ def test_done_not_yet_and_the_mistake_are_told_apart(my):
     text = my("03_a.ipynb", cell("window", "right: rows add to one\n"), cell("masked_row"), wrong)
     row = next(line for line in text.splitlines() if line.startswith("03_a"))
     assert row.split() == ["03_a", "done", "not", "yet", "not", "right"]
-    assert '3 fade looks like "it has hardly moved"' in text
+    assert "    3 fade: it has hardly moved" in text
     assert "1 done" in text
 
 
@@ -51,6 +51,52 @@ def test_a_cell_that_stopped_is_neither_done_nor_unsolved(my):
     text = my("03_a.ipynb", cell("window", error=True), cell("fade", "not yet: fill in the …\n"))
     assert text.splitlines()[1].split() == ["03_a", "stopped", "not", "yet"]
     assert "0 done" in text
+
+
+def test_of_two_checks_in_a_cell_the_last_one_counts(my):
+    """The cell prints a line for each; its last line and its last check belong together."""
+    two = cell("window", "right: rows add to one\n", "not right: it has hardly moved\n")
+    two["source"] += ["\n", "check.fade(my_fade)"]
+    text = my("03_a.ipynb", two)
+    assert "    1 fade: it has hardly moved" in text and "0 done" in text
+    two["outputs"][0]["text"].reverse()
+    assert my("03_a.ipynb", two).splitlines()[1].split() == ["03_a", "done"]
+
+
+def test_what_a_reader_prints_behind_a_check_hides_nothing(my):
+    text = my("03_a.ipynb", cell("window", "right: rows add to one\n", "that was easy\n"))
+    assert "1 done" in text
+
+
+def test_a_notebook_may_have_more_exercises_than_three(my):
+    text = my("03_a.ipynb", *[cell(f"exercise_{i}", "right: so\n") for i in range(5)])
+    assert text.splitlines()[0].split() == ["1", "2", "3", "4", "5"] and "5 done" in text
+
+
+def test_progress_in_a_notebook_that_the_first_edition_saved_still_counts(my):
+    def saved(number, source, text):
+        return {
+            "cell_type": "code",
+            "execution_count": number,
+            "id": f"nb03-{number}",
+            "metadata": {"execution": {"iopub.execute_input": "2026-01-04T10:00:00.000Z"}},
+            "outputs": [{"name": "stdout", "output_type": "stream", "text": text}],
+            "source": source,
+        }
+
+    row = "from gptlib.instruments import checks as check\n\nmy_row = 0.2, 0.6, 0.2, 0\ncheck.masked_row(my_row)"
+    text = my(
+        "03_averaging_the_past.ipynb",
+        saved(17, row, ["right: e to the scores is (1, 3, 1, 0), the sum 5\n"]),
+        saved(18, "my_window = ...\ncheck.window(my_window)", "not yet: fill in the …\n"),
+        saved(
+            19,
+            ["my_fade = 0.01\n", "check.fade(my_fade)"],
+            ["not right: it has hardly moved from 0\n"],
+        ),
+    )
+    assert text.splitlines()[1].split()[1:] == ["done", "not", "yet", "not", "right"]
+    assert "    3 fade: it has hardly moved from 0" in text and "1 done" in text
 
 
 def test_a_notebook_as_it_was_copied_counts_as_not_opened(my):
@@ -87,7 +133,7 @@ def test_without_my_there_is_one_sentence(tmp_path):
 
 
 def test_run_py_check_answers_without_importing_torch_and_takes_no_arguments():
-    code = "import sys, gptlib.instruments.homework; print('torch' in sys.modules)"
+    code = "import sys, gptlib.instruments.exercises.status; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "False\n"
     asked = [sys.executable, "run.py", "check"]
