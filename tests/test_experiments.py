@@ -107,6 +107,8 @@ def test_the_same_seed_gives_the_same_row_but_for_the_time_and_another_seed_anot
     one, two, other = (run_one(TINY, "plain", seed, text) for seed in (1, 1, 2))
     assert one | {"seconds": 0} == two | {"seconds": 0}
     assert one["full_loss"] != other["full_loss"]
+    still = replace(TINY, setting=replace(TINY.setting, learning_rate=1e-9))  # the start alone
+    assert len({run_one(still, "plain", seed, text)["full_loss"] for seed in (1, 2)}) == 2
 
 
 def test_the_train_loss_is_of_what_was_trained_on_and_the_full_loss_of_the_rest(desk):
