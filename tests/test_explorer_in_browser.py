@@ -124,7 +124,9 @@ def test_the_mean_over_the_heads_of_a_layer_and_over_all_can_be_chosen_by_keyboa
         "layer 2, mean of its heads": found.maps[1].mean(dim=0),
         "mean of all heads": found.maps.mean(dim=(0, 1)),
     }
-    for keys, (name, mean) in zip((["ArrowRight"] * 2, ["ArrowDown"], ["ArrowDown"]), expected.items()):
+    for keys, (name, mean) in zip(
+        (["ArrowRight"] * 2, ["ArrowDown"], ["ArrowDown"]), expected.items()
+    ):
         for key in keys:
             page.keyboard.press(key)
         label = page.evaluate("document.activeElement.getAttribute('aria-label')")
@@ -258,12 +260,21 @@ def test_a_bad_prompt_greys_the_picture_until_a_good_one_comes(opened):
     page = opened(explorer("abc"), python="answers")
     sentence = page.get_by_role("status")
     assert not stale(page)
-    for bad, words in (("abZ", "'Z' (position 2)"), ("", "is empty"), ("a" * 20, "shorten it by 4")):
+    for bad, words in (
+        ("abZ", "'Z' (position 2)"),
+        ("", "is empty"),
+        ("a" * 20, "shorten it by 4"),
+    ):
         page.get_by_label("prompt").fill(bad)
         page.get_by_text(words).wait_for()
-        assert stale(page) and page.locator(".gpt-explorer-main").get_attribute("aria-busy") == "true"
+        assert (
+            stale(page) and page.locator(".gpt-explorer-main").get_attribute("aria-busy") == "true"
+        )
         assert text_of(page, "strip") == "abc"
-        assert page.locator(".gpt-explorer-stale").evaluate("e => getComputedStyle(e).filter") != "none"
+        assert (
+            page.locator(".gpt-explorer-stale").evaluate("e => getComputedStyle(e).filter")
+            != "none"
+        )
     page.get_by_label("prompt").fill("abcd")
     page.locator("[data-t='3']").wait_for()
     assert not stale(page) and sentence.text_content() == ""

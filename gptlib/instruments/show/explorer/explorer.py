@@ -55,7 +55,9 @@ class AttentionExplorer(Prompted):
     next_ids = Bytes().tag(sync=True)  # (steps, T, 8) uint16, places in next_labels
     next_chances = Bytes().tag(sync=True)  # (steps, T, 8) float32
     projected = Dict().tag(sync=True)  # whose queries and keys are here: revision, step, head
-    queries_keys = Bytes().tag(sync=True)  # (2, T, D) float32, of that head alone: all would be too many
+    queries_keys = Bytes().tag(
+        sync=True
+    )  # (2, T, D) float32, of that head alone: all would be too many
 
     def __init__(self, model, tokenizer, prompt, steps=None):
         self._models = dict(steps or {0: model})
@@ -143,9 +145,7 @@ class AttentionExplorer(Prompted):
         if bytes_each * len(self._models) <= EAGER:
             models = self._models
         found = {
-            step: first
-            if step == self.step
-            else self._result(attention_and_chances, model, ids)
+            step: first if step == self.step else self._result(attention_and_chances, model, ids)
             for step, model in models.items()
         }
         if len({maps.shape for maps, _ in found.values()}) > 1:

@@ -21,7 +21,9 @@ class Prompted(anywidget.AnyWidget):
     prompt = Unicode().tag(sync=True)
     live = Bool(True).tag(sync=True)  # a page without Python behind it says False
     sentence = Unicode().tag(sync=True)  # what is wrong with what was asked
-    answered = Dict().tag(sync=True)  # asks as Python last saw them: while they differ, it owes an answer
+    answered = Dict().tag(
+        sync=True
+    )  # asks as Python last saw them: while they differ, it owes an answer
     revision = Int(0).tag(sync=True)  # moves with every new computation
 
     def start(self):
