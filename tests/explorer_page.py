@@ -1,4 +1,4 @@
-"""An explorer or a walk on a page of its own: its stored state, and a stand-in for the model that Jupyter would bring."""
+"""An explorer or a walk on a page of its own: its state, and a stand-in for the model that Jupyter would bring."""
 
 import base64
 import json

@@ -1,18 +1,45 @@
 """Diagrams say what the modules and tensors that they are drawn from say, and are the same every time."""
 
+import io
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 import torch
 import torch.nn as nn
+from matplotlib.colors import to_rgb
+from matplotlib.patches import FancyBboxPatch
+from PIL import Image
 
 from gptlib.attention import CausalSelfAttention, Head
 from gptlib.instruments.files import NOTEBOOKS
 from gptlib.instruments.measure.catalogue.transformer import PostNormBlock
 from gptlib.instruments.show import diagrams
+from gptlib.instruments.show.diagrams import sheet
 from gptlib.layers import Block
 from gptlib.model import GPT, GPTConfig
 from gptlib.tokenizer import CharTokenizer
+
+DRAW = """
+import hashlib, torch
+from gptlib.attention import CausalSelfAttention
+from gptlib.instruments.show import diagrams
+from gptlib.layers import Block
+from gptlib.model import GPT, GPTConfig
+x = torch.zeros(2, 5, 24)
+model = GPT(GPTConfig(block_size=8, n_embd=24, n_head=3))
+for one in (
+    diagrams.gpt_map(model, torch.zeros(2, 5, dtype=torch.long), "norm"),
+    diagrams.block_diagram(Block(24, 3, 0.0), x),
+    diagrams.attention_diagram(CausalSelfAttention(24, 3), x),
+    diagrams.heads_diagram(CausalSelfAttention(24, 3), x),
+    diagrams.shift_diagram(torch.arange(5), torch.arange(1, 6), str),
+):
+    print(hashlib.sha256((one.html() + repr(one.png())).encode()).hexdigest())
+"""
 
 
 def words_of(diagram):
@@ -63,6 +90,65 @@ def test_a_diagram_is_the_same_bytes_every_time_with_an_svg_that_can_be_read_and
         set(data) == {"text/html", "image/png", "text/plain"}
         and size["image/png"]["width"] == one.size[0]
     )
+
+
+def test_two_processes_draw_the_same_bytes():
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", DRAW], capture_output=True, text=True, env=env, check=True
+        ).stdout.split()
+        for env in (os.environ | {"PYTHONHASHSEED": seed} for seed in "12")
+    ]
+    assert runs[0] == runs[1] and len(set(runs[0])) == 5
+
+
+def contrast(one, other):
+    """The contrast of two colours as accessibility guidelines define it."""
+    lights = []
+    for colour in (one, other):
+        rgb = np.array(to_rgb(colour))
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        lights.append(linear @ (0.2126, 0.7152, 0.0722))
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+def test_words_in_boxes_have_contrast_on_any_page_and_words_beside_them_on_white_and_dark():
+    for part in diagrams.PARTS:
+        found = the_map(lit=part)
+        boxes = [p for p in found.sheet.patches if isinstance(p, FancyBboxPatch)]
+        filled = [box for box in boxes if box.get_facecolor()[3] == 1]
+        assert len(filled) == 9
+        for box in filled:
+            assert contrast(box.get_facecolor()[:3], sheet.DARK) > 9
+    assert min(contrast(sheet.INK, page) for page in ("#ffffff", "#111111")) > 4
+
+
+def test_words_lie_inside_the_sheet_and_do_not_touch_each_other():
+    for found in (
+        the_map(),
+        diagrams.block_diagram(Block(8, 2, 0.0), torch.randn(2, 5, 8)),
+        diagrams.block_diagram(PostNormBlock(8, 2, 0.0), torch.randn(2, 5, 8)),
+        diagrams.attention_diagram(Head(32, 16, 8), torch.randn(4, 8, 32)),
+        diagrams.attention_diagram(CausalSelfAttention(192, 6), torch.randn(1, 14, 192)),
+        diagrams.heads_diagram(CausalSelfAttention(192, 6), torch.randn(1, 14, 192)),
+    ):
+        found.canvas.draw()
+        boxes = [text.get_window_extent() for text in found.sheet.texts]
+        words = words_of(found)
+        for i, box in enumerate(boxes):
+            assert box.x0 >= 0 and box.x1 <= found.bbox.width, words[i]
+            assert box.y0 >= 0 and box.y1 <= found.bbox.height, words[i]
+            touched = [words[j] for j in range(i) if box.overlaps(boxes[j])]
+            assert not touched, (words[i], touched)
+
+
+def test_the_png_has_the_very_fills_of_the_boxes():
+    found = the_map()
+    pixels = np.asarray(Image.open(io.BytesIO(found.png())).convert("RGBA")).reshape(-1, 4)
+    there = {tuple(int(channel) for channel in pixel) for pixel in np.unique(pixels, axis=0)}
+    for kind in sheet.KINDS.values():
+        fill = tuple(round(255 * channel) for channel in sheet.pale(kind))
+        assert any(max(abs(a - b) for a, b in zip(fill, pixel)) <= 1 for pixel in there), kind
 
 
 def test_pre_norm_and_post_norm_are_told_by_the_order_of_the_calls():

@@ -234,7 +234,7 @@ def test_a_temperature_that_cannot_divide_is_refused_with_a_sentence_and_the_las
 ):
     explorer = AttentionExplorer(small_gpt(), TOKENS, "thou")
     before = explorer.weights
-    with pytest.raises(ValueError, match="it must be at least 0.000001"):
+    with pytest.raises(ValueError, match=r"it must be at least 0\.000001"):
         explorer.temperature = temperature
     assert (explorer.temperature, explorer.weights, explorer.sentence) == (1.0, before, "")
     explorer.temperature = 0.2
@@ -347,7 +347,7 @@ def test_only_the_queries_and_keys_of_the_head_that_is_asked_for_are_sent():
 @pytest.mark.parametrize("neuron", [[0], [0, 2], [0, "mean"], ["mean", "mean"], [None, 1]])
 def test_a_neuron_view_of_no_head_is_refused_with_a_sentence(neuron):
     explorer = AttentionExplorer(small_gpt(), TOKENS, "thou")
-    with pytest.raises(ValueError, match="neuron came as .*; give \\[layer, head\\] below"):
+    with pytest.raises(ValueError, match=r"neuron came as .*; give \[layer, head\] below"):
         explorer.neuron = neuron
     assert explorer.neuron == []
 

@@ -39,7 +39,8 @@ async ([kind, many]) => {
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   const tokens = document.querySelectorAll(".gpt-explorer-token");
   const [training] = [...document.querySelectorAll("label")].filter((one) => one.textContent.includes("training step"));
-  const hover = (i) => tokens[(i * 37) % tokens.length].dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+  const entered = () => new PointerEvent("pointerover", { bubbles: true });
+  const hover = (i) => tokens[(i * 37) % tokens.length].dispatchEvent(entered());
   const act = {
     hover,
     neuron: hover,

@@ -1,0 +1,107 @@
+"""The shapes of attention, splitting into heads and merging them, and x shifted to y: drawn from real tensors."""
+
+from matplotlib.patches import Rectangle
+
+from gptlib.instruments.show.diagrams.sheet import INK, KINDS, Diagram, pale, shown
+from gptlib.instruments.show.plots import COLOURS, visible
+
+
+def attention_diagram(attention, x):
+    """What happens to the shapes in one head: x, then q, k and v, scores, mask and softmax, the weighted average.
+
+    attention: a module with project_qkv; x (B, T, C). The first head of the first example is drawn, each matrix with
+    its own number of rows and columns.
+    """
+    q, k, v = (
+        part.flatten(0, -3)[0] if part.dim() > 2 else part for part in attention.project_qkv(x)
+    )
+    (T, D), C = q.shape, x.shape[-1]
+    found = Diagram(f"the shapes of one head: T {T}, C {C}, D {D}", 9.9, 3.9)
+    unit = min(0.075, 1.2 / max(T, D), 1.6 / C)
+
+    def matrix(x, y, rows, columns, name, colour, axis):
+        """Draw a matrix whose left edge is at x; returns where arrows arrive and leave."""
+        width = max(columns * unit, 0.12)
+        found.matrix(x + width / 2, y, rows, columns, name, colour, "T", axis, unit)
+        return x - 0.42, x + width + 0.08
+
+    _, right_of_x = matrix(0.5, 2.0, T, C, "x", KINDS["text"], "C")
+    right = {}
+    for y, name, part in ((3.2, "query", q), (2.0, "key", k), (0.8, "value", v)):
+        left, right[name] = matrix(
+            3.55, y, *part.shape, name[0] if name != "key" else "k", COLOURS[name], "D"
+        )
+        found.arrow((right_of_x, 2.0 + (y - 2.0) * 0.15), (left, y))
+        beside = 0.17 if y > 1 else -0.17  # above the arrow, or below it
+        height = 2.0 + (y - 2.0) * 0.575 + beside
+        found.words((right_of_x + left) / 2 - 0.1, height, f"W {name[0]}", fontsize=9)
+    left, right_of_scores = matrix(5.9, 2.6, T, T, "scores", INK, "T")
+    found.arrow((right["query"], 3.1), (left, 2.72))
+    found.arrow((right["key"], 2.1), (left, 2.48))
+    found.words(left - 0.35, 3.22, "q kᵀ / √D", fontsize=9)
+    left, right_of_weights = matrix(7.75, 2.6, T, T, "weights", COLOURS["query"], "T")
+    found.arrow((right_of_scores, 2.6), (left, 2.6))
+    found.words((right_of_scores + left) / 2, 2.85, "mask,\nsoftmax", fontsize=9)
+    left, _ = matrix(8.75, 0.8, T, D, "out", COLOURS["value"], "D")
+    found.arrow((right_of_weights - 0.1 - T * unit / 2, 2.6 - T * unit / 2 - 0.28), (8.55, 1.15))
+    found.arrow((right["value"], 0.8), (left, 0.8))
+    found.words(7.5, 1.35, "weights · v", fontsize=9)
+    return found
+
+
+def heads_diagram(attention, x):
+    """How x (B, T, C) is split over the heads of a CausalSelfAttention and merged again, with the shapes it has."""
+    q, k, v = attention.project_qkv(x)
+    B, H, T, D = q.shape
+    C = x.shape[-1]
+    found = Diagram(f"{C} channels split over {H} heads of {D}, and merged", 9.8, 2.6)
+    steps = [
+        ("x", x.shape, "BTC"),
+        ("q, k or v", (B, T, H * D), "BTC"),
+        ("view", (B, T, H, D), "BTHD"),
+        ("transpose", tuple(q.shape), "BHTD"),
+        ("attend", tuple(q.shape), "BHTD"),
+        ("merge", tuple(attention.merge_heads(q).shape), "BTC"),
+    ]
+    palette = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
+    for number, (words, shape, letters) in enumerate(steps):
+        x0 = 0.2 + 1.62 * number
+        found.words(x0 + 0.65, 2.4, words, weight="bold")
+        found.words(x0 + 0.65, 0.2, shown(shape, letters), fontsize=8.5)
+        apart = letters in ("BTHD", "BHTD")
+        for head in range(H):
+            gap = 0.06 if apart else 0.0
+            if letters == "BHTD":
+                height = (1.5 - gap * (H - 1)) / H
+                corner = (x0 + 0.3, 2.1 - (head + 1) * height - head * gap)
+                shape_of = Rectangle(corner, 0.7, height)
+            else:
+                width = (1.1 - gap * (H - 1)) / H
+                shape_of = Rectangle((x0 + 0.1 + head * (width + gap), 0.6), width, 1.5)
+            colour = "#888888" if number == 0 else palette[head % len(palette)]
+            shape_of.set(facecolor=pale(colour), edgecolor=colour, linewidth=1.2)
+            found.sheet.add_patch(shape_of)
+        if number:
+            found.arrow((x0 - 0.33, 1.35), (x0 - 0.02, 1.35))
+    return found
+
+
+def shift_diagram(x, y, labels):
+    """x (T,) shifted to y (T,): below each token the one that follows it, which it has to predict.
+
+    labels: a function of an id that returns its label, such as lambda i: tokenizer.decode([i]).
+    """
+    T = len(x)
+    found = Diagram(f"{T} tokens and what follows each", 1.2 + 0.62 * T, 1.75)
+    for row, (name, tokens, kind) in enumerate((("x", x, "embedding"), ("y", y, "head"))):
+        height = 1.35 - 0.95 * row
+        found.words(0.35, height, name, weight="bold", fontsize=13)
+        for t, token in enumerate(tokens.tolist()):
+            words = "".join(visible(labels(token)))
+            found.box(0.95 + 0.62 * t, height, 0.5, 0.46, words, kind, fontsize=12)
+    for t in range(T):
+        at = 0.95 + 0.62 * t
+        found.arrow((at, 1.12), (at, 0.65))
+        if t + 1 < T:  # the same token stands in x one place further on
+            found.arrow((at + 0.14, 0.62), (at + 0.5, 1.14), width=0.7, head=False)
+    return found
