@@ -21,8 +21,6 @@ chunks = Answer(
     explanation="starts from 0 to 1000 − 8 − 1; token 0 is never a target",
 )  # fmt: skip
 
-# ---- a batch
-
 
 def seen_in_bulk(get_batch):
     """A function that looks at many chunks of twelve numbered tokens: how they go on, and which ones there are."""

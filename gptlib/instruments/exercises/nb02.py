@@ -8,8 +8,6 @@ from gptlib.instruments.exercises.answer import Answer
 from gptlib.instruments.exercises.cases import case, numbers
 from gptlib.instruments.exercises.grader import Check
 
-# ---- the loss
-
 
 def log_p(logits, targets, dim=-1):
     """log softmax over an axis, at the targets, (B, T)."""
@@ -66,8 +64,6 @@ next_token_loss = Check(
     probes=(probes.leaves_input,),
     explanation="the same as F.cross_entropy, for large logits too",
 )  # fmt: skip
-
-# ---- top-p
 
 
 def by_list(logits, temperature, top_p):
@@ -139,12 +135,8 @@ next_probabilities = Check(
             lambda x, t, p: normalized(cut(last(x, t, dim=0), p)),
         "every token above top_p is kept, each by itself: it is their sum that has to reach it":
             lambda x, t, p: nucleus(x, t, p, keep=lambda before, one, p: one >= p),
-        "every token above 1 − top_p is kept, each by itself: it is their sum that has to reach top_p":
-            lambda x, t, p: nucleus(x, t, p, keep=lambda before, one, p: one >= 1 - p),
         "all positions come back: only the last one has the next token, (B, V)":
             lambda x, t, p: normalized(cut(F.softmax(x / t, dim=-1), p)),
-        "that is a token drawn from them: return the probabilities":
-            lambda x, t, p: torch.multinomial(nucleus(x, t, p), 1),
     },
     cases=(
         case((3, 4, 9), rest=(0.7, 0.8)),

@@ -16,13 +16,10 @@ masked_row = Answer(
         "those are the scores: softmax takes e to them, and divides by the sum": (0, 1.0986, 0, MINUS_INFINITY),
         "all weights are the same: e to ln 3 is 3, and e to −∞ is 0": (0.25, 0.25, 0.25, 0.25),
         "the three that are seen weigh the same: e to ln 3 is 3": (1 / 3, 1 / 3, 1 / 3, 0),
-        "e to ln 3 is 3, not 2": (0.25, 0.5, 0.25, 0),
     },
     expected="four weights that add to one",
     explanation="e to the scores is (1, 3, 1, 0), the sum 5",
 )  # fmt: skip
-
-# ---- a window on the past
 
 
 def by_loop(T, width):
@@ -52,15 +49,12 @@ window = Check(
             lambda T, w: softmax_where((distance(T) > 0) & (distance(T) <= w)),
         "every row is divided by width, and the first rows have fewer positions: divide by their number":
             lambda T, w: inside(T, w) / w,
-        "the rows are not divided: the weights of a row have to add to one": lambda T, w: inside(T, w).float(),
         "the window sees the future: hide distance < 0 as well": lambda T, w: softmax_where(distance(T) < w),
         "the window reaches to both sides: hide distance < 0": lambda T, w: softmax_where(distance(T).abs() < w),
         "the window lies in the future: the distance is row minus column, query minus key":
             lambda T, w: softmax_where(inside(T, w).T),
         "the mask is 0, a score like any other: it has to be −∞": lambda T, w: softmax_where(inside(T, w), fill=0.0),
         "softmax runs over the wrong axis, so columns add to one: dim=-1": lambda T, w: softmax_where(inside(T, w), 0),
-        "those are the scores: softmax makes weights of them":
-            lambda T, w: torch.zeros(T, T).masked_fill(~inside(T, w), MINUS_INFINITY),
         "every position sees the whole past: where does width come in?": lambda T, w: softmax_where(distance(T) >= 0),
     },
     cases=(lambda: (7, 3), lambda: (5, 1), lambda: (4, 4)),

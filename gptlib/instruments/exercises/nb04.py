@@ -12,8 +12,6 @@ from gptlib.instruments.exercises.diagnosis import Wrong, kind
 from gptlib.instruments.exercises.grader import Check
 from gptlib.instruments.exercises.mistakes import EXCHANGED, WEIGHTS, attention_weights, distance
 
-# ---- a query matrix
-
 
 def attended(query):
     """A function that gives what each of nine letters but the first attends to most, for a query matrix."""
@@ -47,8 +45,6 @@ one_back = Check(
     explanation="every letter gives more than 0.99 to the one before",
 )  # fmt: skip
 
-# ---- ALiBi
-
 
 def by_sdpa(q, k, slope):
     """The weights that PyTorch uses if slope · distance is given as a bias: the identity as v makes them visible."""
@@ -69,17 +65,12 @@ alibi = Check(
         "the sign is wrong, what lies far back is preferred: subtract slope × distance":
             lambda q, k, s: biased(q, k, -s),
         "the distance is left out: where does slope come in?": lambda q, k, s: biased(q, k, 0.0),
-        "divided by the slope: subtract slope × distance": lambda q, k, s: biased(q, k, 1 / s),
         "the bias is divided by √D too: divide q·k, then subtract":
             lambda q, k, s: biased(q, k, s / q.shape[-1] ** 0.5),
         "the distance is squared: ALiBi falls by the same amount with every step":
             partial(biased, bias=lambda slope, distance: -slope * distance**2),
         "the bias comes after softmax, so rows do not add to one: it belongs to the scores":
             lambda q, k, s: biased(q, k, 0.0) - s * distance(q.shape[-2]).clamp(min=0),
-        "the bias comes after softmax, and the future gets weight: it belongs to the scores":
-            lambda q, k, s: biased(q, k, 0.0) - s * distance(q.shape[-2]),
-        "softmax and fade are multiplied, so rows do not add to one: subtract from the scores":
-            lambda q, k, s: biased(q, k, 0.0) * (-s * distance(q.shape[-2])).exp(),
         "the future is not hidden, it only fades as the past does: set it to −∞":
             partial(biased, bias=lambda slope, distance: -slope * distance.abs(), diagonal=1_000),
     },

@@ -28,8 +28,6 @@ heads = Answer(
     explanation="four matrices of C × C, whatever the number of heads",
 )  # fmt: skip
 
-# ---- all heads in one product
-
 
 class AllHeads(nn.Module):
     """All heads in one product; attend(q, k, v, C), split and merge are what can go wrong."""
@@ -88,8 +86,6 @@ attention = Check(
     mistakes={sentence: planted(attend=wrong) for sentence, wrong in ATTENTION.items()} | {
         "softmax runs over the heads: dim=-1, over the keys":
             planted(attend=lambda q, k, v, C: attend(q, k, v, C, axis=1)),
-        "divided by the root of the number of heads: by that of their size":
-            planted(attend=lambda q, k, v, C: attend(q, k, v, C, divide=lambda D, T: (C / D) ** 0.5)),
         "heads and positions are mixed up: view(B, T, H, D), then transpose(1, 2), not one view":
             planted(split=lambda qkv, B, T, H, D: [part.reshape(B, H, T, D) for part in qkv.split(H * D, dim=-1)]),
         "heads and positions are mixed up at the end: transpose(1, 2) back before the reshape to (B, T, C)":
@@ -99,17 +95,12 @@ attention = Check(
                     attend=lambda q, k, v, C: attend(q, k, v, C, diagonal=1_000)),
         "channels are dealt out to the heads in turn: a head's channels stand together, so view(B, T, H, D)":
             planted(split=split_in_turn, merge=merge_in_turn),
-        "channels are dealt out in turn when heads are split: a head's channels stand together, view(B, T, H, D)":
-            planted(split=split_in_turn),
-        "channels are dealt out in turn when heads are merged: transpose(1, 2), then reshape to (B, T, C)":
-            planted(merge=merge_in_turn),
         "q, k and v are interleaved head by head: all queries come first, so split(C), then heads":
             planted(split=lambda qkv, B, T, H, D: qkv.view(B, T, H, 3, D).permute(3, 0, 2, 1, 4)),
         "q, k and v are interleaved channel by channel: all queries come first, so split(C), then heads":
             planted(split=lambda qkv, B, T, H, D: qkv.view(B, T, H, D, 3).permute(4, 0, 2, 1, 3)),
         "queries and values are exchanged: the rows of qkv are q, then k, then v": planted(split=reordered(2, 1, 0)),
         "keys and values are exchanged: the rows of qkv are q, then k, then v": planted(split=reordered(0, 2, 1)),
-        "q, k and v are taken one further: the rows of qkv are q, then k, then v": planted(split=reordered(2, 0, 1)),
         "the projection is missing: what the heads found goes through proj": planted(last=lambda proj, out: out),
     },
     cases=(cases.case((2, 5, 12)), cases.case((3, 1, 12)), cases.case((1, 7, 12))),

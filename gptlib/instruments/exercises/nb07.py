@@ -65,9 +65,7 @@ gated = Check(
         "the sigmoid is missing: without it nothing closes the gate": with_function(lambda a: a),
         "ReLU in place of the sigmoid: that gate is not bounded by 1": with_function(F.relu),
         "SiLU in place of the sigmoid: that gate is not bounded by 1": with_function(F.silu),
-        "GELU in place of the sigmoid: that gate is not bounded by 1": with_function(F.gelu),
         "tanh in place of the sigmoid: that gate lets the negative through": with_function(torch.tanh),
-        "softmax in place of the sigmoid: each channel's gate opens by itself": with_function(lambda a: a.softmax(-1)),
         "the sigmoid is around the product: it belongs on what gate gives, alone":
             planted(lambda a, b, proj, x: proj((a * b).sigmoid())),
         "both go through a sigmoid: only what gate gives does":

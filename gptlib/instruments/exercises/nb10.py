@@ -38,8 +38,6 @@ gpt_millions = Answer(
     explanation="163.1 million; GPT-2 ties lm_head to the token table, which saves 38.6",
 )  # fmt: skip
 
-# ---- dropout
-
 
 def seen_through(kind):
     """A function that looks at a dropout of 0.2: what it multiplies by, how often it gives 0, and in eval mode."""
@@ -107,8 +105,6 @@ dropout = Check(
         "what is kept is not multiplied: the mean falls; by 1/(1 − p) it stays": planted(lambda x, p: dropped(x, p, 1)),
         "what is kept is multiplied by 1 − p: divide by it": planted(lambda x, p: dropped(x, p, 1 - p)),
         "it keeps with probability p: p is how often it drops": planted(lambda x, p: dropped(x, 1 - p, 1 / (1 - p))),
-        "it keeps with probability p, and multiplies by 1/p: p is how often it drops":
-            planted(lambda x, p: dropped(x, 1 - p)),
         "randn draws from a bell, so p is no probability: torch.rand_like(x), from 0 to 1":
             planted(lambda x, p: dropped(x, p, draw=torch.randn)),
         "whole rows are dropped: draw a number for each entry, torch.rand_like(x)":
@@ -124,8 +120,6 @@ dropout = Check(
     probes=(probes.leaves_input,),
     explanation="a fifth is dropped, the rest × 1.25, and in eval mode nothing happens",
 )  # fmt: skip
-
-# ---- one matrix with two jobs
 
 
 def seen_tied(tie):

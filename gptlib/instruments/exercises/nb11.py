@@ -9,8 +9,6 @@ from gptlib.instruments.exercises.answer import Answer
 from gptlib.instruments.exercises.grader import Check
 from gptlib.model import GPT, GPTConfig
 
-# ---- how much of its weight a head puts on the letter before
-
 
 def maps():
     """(L, B, H, T, T) weights that need not be causal: rows add to one."""
@@ -32,11 +30,6 @@ def back(weights, steps=1):
     return weights.diagonal(-steps, dim1=-2, dim2=-1)
 
 
-def largest(weights):
-    """(L, B, H, T − 1): 1 where the letter before has the largest weight."""
-    return (weights[..., 1:, :].argmax(-1) == torch.arange(weights.shape[-1] - 1)).float()
-
-
 looks_back = Check(
     right=by_loop,
     mistakes={
@@ -48,11 +41,7 @@ looks_back = Check(
         "divided by T: the first letter has none before it, so the mean is over T − 1 rows":
             lambda w: back(w).sum(-1).mean(1) / w.shape[-1],
         "the sum over the positions: take their mean": lambda w: back(w).sum(-1).mean(1),
-        "the sum over examples and positions: take their mean": lambda w: back(w).sum((1, -1)),
-        "the largest weight: take the mean": lambda w: back(w).amax((1, -1)),
-        "how often it is the largest weight: take the mean of the weight itself": lambda w: largest(w).mean((1, -1)),
         "the last position only: the mean over all that have a letter before": lambda w: back(w)[..., -1].mean(1),
-        "the second letter only: the mean over all that have a letter before": lambda w: back(w)[..., 0].mean(1),
         "the mean over the heads is taken too: one number for each layer and head, (L, H)":
             lambda w: back(w).mean((1, 2, -1)),
         "the mean over the heads is taken in place of that over the examples: (L, H), dim 1 is B":
@@ -66,8 +55,6 @@ looks_back = Check(
     probes=(probes.leaves_input,),
     explanation="the mean weight on the letter before, for each layer and head",
 )  # fmt: skip
-
-# ---- logit lens
 
 
 def model_and_tokens():
@@ -117,10 +104,6 @@ logit_lens = Check(
     mistakes={
         "the last norm is missing: lm_head has only ever read what comes out of it":
             lambda m, t: m.lm_head(streams(m, t)[1:]),
-        "the norm is one without the model's scale and shift: model.norm":
-            lambda m, t: m.lm_head(torch.nn.functional.layer_norm(streams(m, t)[1:], (8,))),
-        "that is the token table's matrix: logits come from lm_head":
-            lambda m, t: m.norm(streams(m, t)[1:]) @ m.token_embedding_table.weight.T,
         "one layer early: the stream before each block; take it after": lambda m, t: logits(m, streams(m, t)[:-1]),
         "the stream before the first block is among them: one for each block": lambda m, t: logits(m, streams(m, t)),
         "what each block adds is read: read the stream, which holds all that came before":
@@ -136,8 +119,6 @@ logit_lens = Check(
             lambda m, t: logits(m, streams(m, t)[1:]).log_softmax(-1),
         "the last layer only: one for each block": lambda m, t: logits(m, streams(m, t)[-1:]),
         "the last position only: all of them, (L, B, T, V)": lambda m, t: logits(m, streams(m, t)[1:, :, -1]),
-        "the layers are joined along the batch: torch.stack makes an axis for them, (L, B, T, V)":
-            lambda m, t: logits(m, streams(m, t)[1:]).flatten(0, 1),
         "it is in training mode, and dropout drops: model.eval() first, or leave it as it came":
             lambda m, t: logits(m, streams(m.train(), t)[1:]),
     },

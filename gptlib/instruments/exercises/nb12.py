@@ -7,8 +7,6 @@ from gptlib.instruments.exercises import cases, diagnosis, probes
 from gptlib.instruments.exercises.diagnosis import Wrong
 from gptlib.instruments.exercises.grader import Check, as_given
 
-# ---- RMSNorm
-
 
 def squares(x, dim=-1):
     """The mean of the squares."""
@@ -24,9 +22,7 @@ rms_norm = Check(
             lambda x, eps: F.normalize(x, dim=-1),
         "ε is outside the root: √(mean of squares + ε)": lambda x, eps: x / (squares(x).sqrt() + eps),
         "ε is missing: a row of zeros would be divided by zero": lambda x, eps: x / squares(x).sqrt(),
-        "ε is squared: √(mean of squares + ε)": lambda x, eps: x / (squares(x) + eps**2).sqrt(),
         "ε is not the one that came: use the argument": lambda x, eps: x / (squares(x) + 1e-5).sqrt(),
-        "ε is added to x: it belongs inside the root": lambda x, eps: (x + eps) / squares(x).sqrt(),
         "the mean is subtracted: that is LayerNorm; RMSNorm leaves it":
             lambda x, eps: F.layer_norm(x, x.shape[-1:], eps=eps),
         "the variance is taken in place of the mean of squares: nothing is subtracted here":
@@ -50,8 +46,6 @@ rms_norm = Check(
     explanation="the same as PyTorch's rms_norm, for small numbers too",
 )  # fmt: skip
 
-# ---- rotary positions
-
 
 def by_complex(x):
     """RoPE as it is meant: each pair of channels is a complex number, multiplied by e to the i · angle."""
@@ -69,11 +63,11 @@ def turned(a, b, cos, sin):
     return a * cos - b * sin, a * sin + b * cos
 
 
-def rotated(x, first=0, base=10_000.0, exponent=lambda i, D: 2 * i / D, unit=1.0, turn=turned):
+def rotated(x, first=0, exponent=lambda i, D: 2 * i / D, turn=turned):
     """RoPE in real numbers; the arguments name what can go wrong."""
     T, D = x.shape[-2:]
-    speeds = base ** -exponent(torch.arange(D // 2), D)
-    angles = unit * torch.arange(first, first + T)[:, None] * speeds
+    speeds = 10_000.0 ** -exponent(torch.arange(D // 2), D)
+    angles = torch.arange(first, first + T)[:, None] * speeds
     return torch.cat(turn(*x.chunk(2, dim=-1), angles.cos(), angles.sin()), dim=-1)
 
 
@@ -123,23 +117,15 @@ rope = Check(
             lambda x: rotated(x, exponent=lambda i, D: i / D),
         "the sign of the exponent is wrong: the angles shrink from pair to pair":
             lambda x: rotated(x, exponent=lambda i, D: -2 * i / D),
-        "the speeds are in the opposite order: pair 0 turns fastest":
-            lambda x: rotated(x, exponent=lambda i, D: (D - 2 - 2 * i) / D),
-        "the base is 1,000: it is 10,000": lambda x: rotated(x, base=1_000.0),
         "all pairs turn at the same speed: pair i by position / 10000^(2i/D)":
             lambda x: rotated(x, exponent=lambda i, D: 0 * i),
-        "the angles are taken as degrees: sin and cos of them as they are": lambda x: rotated(x, unit=torch.pi / 180),
         "the positions run along the heads: T is the axis before the last":
             lambda x: rotated(x.transpose(1, 2)).transpose(1, 2),
-        "sines are added, as in 2017: here pairs are turned":
-            lambda x: rotated(x, turn=lambda a, b, cos, sin: (a + sin, b + cos)),
     },
     cases=(cases.case((2, 3, 5, 8)), cases.case((1, 2, 7, 4))),
     probes=(probes.leaves_input, probes.gradients, close_in_16_bits, probes.keeps_dtype, probes.any_device),
     explanation="each pair turned by its angle, as with complex numbers, on any device, in any dtype",
 )  # fmt: skip
-
-# ---- a cache, and two bugs
 
 
 def one_by_one(step):
@@ -210,15 +196,12 @@ cached_step = Check(
             step_of(is_causal=True),
         "the position is one too large: with n tokens in the cache it is number n": step_of(lambda n: n + (n > 0)),
         "the position is one too small: with n tokens in the cache it is number n": step_of(lambda n: max(n - 1, 0)),
-        "the position is the number of heads, shape[1]: positions are the axis before the last":
-            step_of(lambda n: 3 * (n > 0)),
         "the new token is joined in front: old ones first, so that the cache keeps their order":
             step_of(join=lambda pair, dim: torch.cat(pair[::-1], dim=dim)),
         "keys from the cache are turned again at every step: turn a key once, as it comes": step_of(again="once more"),
         "the values are turned too: only queries and keys are": step_of(place_v=lambda n: n),
         "the cache's keys are taken for its values: past[1]": step_of(read_v=0),
         "keys and values come back exchanged: (k, v)": step_of(swap=True),
-        "the scores are not divided by √D: leave scale to the call, as it was": step_of(scale=1.0),
     },
     cases=(cases.case((2, 3, 6, 4), (2, 3, 6, 4), (2, 3, 6, 4)),),
     prepare=one_by_one,
