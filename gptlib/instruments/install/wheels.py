@@ -21,11 +21,11 @@ SYSTEMS = {  # {system: tags of the wheels it takes}; for Linux with glibc 2.28,
 }
 
 
-def versions(package, python, system):
-    """The versions of package that have a wheel there, newest first."""
+def versions(package, python, tags):
+    """The versions of package that have a wheel for python, 3.12 say, with one of these tags, newest first."""
     command = [sys.executable, "-m", "pip", "index", "versions", package]
     command += ["--disable-pip-version-check", "--only-binary=:all:", "--python-version", python]
-    command += ["--platform=" + tag for tag in SYSTEMS[system]]
+    command += ["--platform=" + tag for tag in tags]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
     if reason(done.stderr):
         raise UserError(reason(done.stderr))
@@ -35,6 +35,14 @@ def versions(package, python, system):
         if line.startswith("Available versions: "):
             return [version.split("+")[0] for version in line.split(": ")[1].split(", ")]
     return []
+
+
+def by_system(package, pinned, python):
+    """{system: versions}; one question is enough if the pinned version has a wheel that fits any system."""
+    anywhere = versions(package, python, ["any"])
+    if pinned in anywhere:
+        return dict.fromkeys(SYSTEMS, anywhere)
+    return {system: versions(package, python, tags) for system, tags in SYSTEMS.items()}
 
 
 def everywhere(found):
@@ -63,21 +71,24 @@ def table(wanted, say):
         "L is a wheel for Linux, M for macOS, W for Windows; newest: what all of them could be raised to."
     )
     say(("%-18s %-10s %-10s" + " %-5s" * len(PYTHONS)) % ("", "pinned", "newest", *PYTHONS))
-    places = [(python, system) for python in PYTHONS for system in SYSTEMS]
     missing = []
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
         asked = {
-            package: {place: pool.submit(versions, package, *place) for place in places}
-            for package in wanted
+            package: {python: pool.submit(by_system, package, pinned, python) for python in PYTHONS}
+            for package, pinned in wanted.items()
         }
         for package, version in wanted.items():
-            found = {place: future.result() for place, future in asked[package].items()}
+            found = {
+                (python, system): there
+                for python, future in asked[package].items()
+                for system, there in future.result().items()
+            }
             say(row(package, version, found))
             missing += [
                 "%s %s: no wheel for Python %s on %s" % (package, version, *place)
-                for place in places
-                if version not in found[place]
+                for place, there in found.items()
+                if version not in there
             ]
     finally:
         pool.shutdown(cancel_futures=True)
