@@ -26,7 +26,7 @@ def in_a_new_process(code, **environment):
     return done.stdout.strip()
 
 
-FIRST_TORCH = "import torch; from gptlib.instruments.show import write"
+FIRST_TORCH = "import torch; torch.get_num_threads(); from gptlib.instruments.show import write"  # in use already
 TORCH_LATER = "from gptlib.instruments.show import plots; import torch"
 
 

@@ -146,11 +146,17 @@ class TerminalLine:
         print(("\r" if sys.stderr.isatty() else "") + end, file=sys.stderr, flush=True)
 
 
-class NotebookPanel:
-    """A bar with a button that calls stop, a line of words, the curve so far and generated text; then a static curve.
+def heard_while_busy(widget):
+    """Let what is done to widget on the page reach Python while a cell runs.
 
-    The button works while the cell runs, because JupyterLab sends what widgets say to a thread of its own (a subshell).
+    JupyterLab sends it to a thread of its own (a subshell) for that. But ipykernel 7.4 hands it to the thread that
+    spoke to the page last, and that is the cell's, which listens again when it has ended.
     """
+    widget.comm._reply_subshell_for = lambda data, sent_to: sent_to
+
+
+class NotebookPanel:
+    """A bar with a button that calls stop, a line of words, the curve so far and generated text; then a static curve."""
 
     def __init__(self, steps, baselines, stop):
         import ipywidgets
@@ -164,6 +170,7 @@ class NotebookPanel:
             description="Stop", tooltip="stop after this step; the model keeps what it has learned"
         )
         self.button.on_click(lambda _: stop())
+        heard_while_busy(self.button)
         self.words, self.sample = ipywidgets.HTML(), ipywidgets.HTML()
         self.curve = LivePicture()
         self.top = ipywidgets.HBox([self.bar, self.button])

@@ -5,7 +5,7 @@
 // name as a URL writes it, in which √ is %E2%88%9A. So this goes on scrolling until the heading stays where it is.
 
 (() => {
-  const PATIENCE = 20_000; // milliseconds to wait for a notebook to be opened and drawn
+  const PATIENCE = 60_000; // milliseconds to wait for a notebook to be opened and drawn, on a busy machine
   const SETTLED = 2_000; // so long without moving is there to stay
   let turn = 0; // whoever scrolls, types or clicks takes over
 
