@@ -29,7 +29,7 @@ $$
 
 \begin{align*} a &= b \\ c &= d \end{align*}
 
-and ordinary: `$`, `sha$l`, `a$b$c`, \$5, $5 and $6."""
+and ordinary: `$`, `sha$l`, `a$b$c`, \$5, $5 and $6, $7/$8."""
 HEADINGS = "# B\n\n## Two `x` words? (note 1)\n\n## Same\n\n## Same\n\n"
 FRAGMENT = "b.ipynb#Two-x-words?-(note-1)"
 LINKS = f"[b]({FRAGMENT}), [front](../README.md), [out](https://example.org)"
@@ -181,7 +181,7 @@ def test_formulas_keep_their_letters_and_ordinary_dollar_signs_stay(small):
     assert page.find("math").get_text() == "𝐖o"
     assert len(page.select("math[display=block] mfrac")) == 1 and len(page.select("mtr")) == 2
     codes = [code.get_text() for code in page.select("p > code")]
-    assert codes == ["$", "sha$l", "a$b$c"] and "$5, $5 and $6." in page.get_text()
+    assert codes == ["$", "sha$l", "a$b$c"] and "$5, $5 and $6, $7/$8." in page.get_text()
 
 
 def test_formulas_that_would_come_out_wrong_are_all_named_with_their_notebook(tmp_path):
