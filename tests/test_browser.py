@@ -312,7 +312,7 @@ def test_a_slider_over_a_live_picture_changes_its_bytes_by_the_keyboard_alone(pa
     page.keyboard.press("ArrowRight")
     eventually(lambda: picture.get_attribute("src") != before)
     page.keyboard.press("End")
-    sentence = page.get_by_text("that leaves nothing for b")
+    sentence = page.locator("p[role=status]", has_text="that leaves nothing for b")
     sentence.wait_for()
     assert picture.evaluate("image => image.style.opacity") == "0.4"  # it shows something else
     page.keyboard.press("Home")
@@ -428,7 +428,7 @@ def test_a_link_of_the_first_lecture_lands_on_its_heading_at_the_first_click(
         .first.get_attribute("href")
         .split("#")[1]
     )
-    heading = page.locator(f"[data-jupyter-id={json.dumps(name)}]")
+    heading = page.locator(f"[data-jupyter-id={json.dumps(name, ensure_ascii=False)}]")
     eventually(lambda: heading.count() and 0 <= top_of(heading) < 200, seconds=120)
     page.wait_for_timeout(3_000)  # and stays there
     assert 0 <= top_of(heading) < 200
