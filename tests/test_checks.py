@@ -289,7 +289,7 @@ def test_a_number_that_only_the_notebook_has_is_told():
 
 def test_what_draws_at_random_is_told():
     said = check.rope.judge(lambda x: F.dropout(check.rope.right(x), 0.5))
-    assert "it gives other numbers the next time: is something drawn at random" in said
+    assert "it gives other numbers the next time: is something random" in said
 
 
 def test_other_names_shapes_and_starts_of_parameters_are_told():
@@ -429,6 +429,11 @@ class MyNorm(nn.Module):
         return x / ((x**2).mean(-1, keepdim=True) + self.eps).sqrt()
 
 
+class InPlace(nn.Dropout):
+    def forward(self, x):
+        return x.copy_(F.dropout(x, self.p, self.training))
+
+
 class FromZero(MyNorm):
     def __init__(self, n_embd, eps=1e-5):
         super().__init__(n_embd, eps)
@@ -513,6 +518,9 @@ WRONG = [
     ("tied_weights", table_of(lambda m: m.token_embedding_table.weight, lambda m: 3), "an int came back"),
     ("cached_step", lambda q, k, v, past, rotate: (q, (k, v)), "after 2 tokens the cache holds 1 keys and 1 values"),
     ("cached_step", lambda q, k, v, past, rotate: q, r"a Tensor came back, expected: out, \(keys, values\)"),
+    ("scaled", scaled(out=lambda x, a, f: x.add_(a * f(x))), "in-place|changed in place|the gradient"),
+    ("dropout", InPlace, "the input is changed in place"),
+    ("alibi", lambda q, k, s: q @ k.transpose(1, 2) * float("nan"), "^nan at "),
     ("derivatives", (0.07, 0.07), "^right"),
     ("factors", (20, 1.5), "^right"),
     ("gpt_millions", 85.1, "those are the 12 blocks without tables and lm_head"),

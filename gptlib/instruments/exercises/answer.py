@@ -65,15 +65,11 @@ class Answer(Exercise):
         return {word for answer in answers for word in parts(answer) if isinstance(word, str)}
 
     def partly(self, mine):
-        """Which of several answers is wrong, if one is right."""
-        wrong = [
-            place for place, one, wanted in zip(PLACES, mine, self.right) if not fits(one, wanted)
-        ]
-        return (
-            f"the {wrong[0]} is wrong, the rest is right"
-            if len(wrong) < len(mine) and len(wrong) == 1
-            else None
-        )
+        """Which of several answers is the only wrong one; None if there is no such."""
+        wrong = [place for place, *pair in zip(PLACES, mine, self.right) if not fits(*pair)]
+        if len(wrong) != 1 or len(mine) == 1:
+            return None
+        return f"the {wrong[0]} is wrong, the rest is right"
 
 
 def parts(yours):

@@ -60,9 +60,8 @@ def tensors(result):
         result = torch.tensor(result)
     if not isinstance(result, torch.Tensor) or result.is_complex() or result.is_meta:
         raise Wrong(f"{kind(result)} came back, a tensor was expected")
-    return {
-        "": result.detach().to("cpu", torch.bool if result.dtype is torch.bool else torch.float64)
-    }
+    dtype = torch.bool if result.dtype is torch.bool else torch.float64
+    return {"": result.detach().to("cpu", dtype)}
 
 
 def came_back(result, wanted, words):

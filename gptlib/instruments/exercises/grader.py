@@ -115,9 +115,7 @@ class Check(Exercise):
         """A sentence if yours gives something else the next time; or None."""
         if agree(mine, self.observe(yours, seed=1)):
             return None
-        return (
-            "it gives other numbers the next time: is something drawn at random, a dropout left in?"
-        )
+        return "it gives other numbers the next time: is something random, a dropout left in?"
 
     @cached_property
     def planted(self):

@@ -57,7 +57,7 @@ filled = Answer(
     right=(CHEATS, HONEST),
     mistakes={
         "both are honest: has −1 reached the scores?": (HONEST, HONEST),
-        "both cheat: has −5 reached the scores?": (CHEATS, CHEATS),
+        "both cheat: has −5 reached the scores?": ((0, 1.65), (0, 1.65)),
         "that is a model before training, ln 65: run train to its end": (UNTRAINED, UNTRAINED),
         "−1 is on its way down: train for all 2,000 steps": ((1.65, 2.35), HONEST),
         "−5 does not cheat in 2,000 steps: is it −5, and is the loss that of seed 0?": (CHEATS, (1.65, 2.35)),

@@ -88,7 +88,7 @@ def in_common(pairs):
     if all(same(a.flatten().sort().values, b.flatten().sort().values) for a, b in pairs):
         return "the right numbers at wrong places: which axis is cut or joined, and in which order?"
     a, b = pairs[0]
-    if a.shape != b.shape:
+    if a.shape != b.shape or a.isnan().any():
         return None
     factor = ((a * b).sum() / (b * b).sum()).item()
     if same(a, factor * b):
