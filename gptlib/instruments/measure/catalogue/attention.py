@@ -45,6 +45,29 @@ def drop(part):
     return lambda head: setattr(head, part, nn.Identity())
 
 
+class Rearranged(nn.Module):
+    """The keys as the queries times a fixed matrix (D, D), so that the scores are q matrix qᵀ."""
+
+    def __init__(self, query, matrix):
+        super().__init__()
+        self.query = query
+        self.register_buffer("matrix", matrix, persistent=False)
+
+    def forward(self, x):
+        return self.query(x) @ self.matrix
+
+
+def rearrange(matrix):
+    """A change: one learned matrix for queries and keys, but the keys go through a fixed one as well."""
+    return lambda head: setattr(head, "key", Rearranged(head.query, matrix))
+
+
+# q · k of two tokens stays the same when they change roles if this matrix is symmetric. The identity, which is q = k,
+# is; so is the one that negates half of the channels, but under that one a token's score with itself may be negative.
+HALF_NEGATED = torch.diag(torch.tensor([1.0, -1.0]).repeat(C // 2))
+ROLLED = torch.eye(C).roll(1, dims=-1)  # not symmetric: each channel meets the one before it
+
+
 def narrow(head, size=C // 2):
     """A change: queries and keys of half the size, so that all three matrices have as many weights as two full ones."""
     head.query, head.key = nn.Linear(C, size, bias=False), nn.Linear(C, size, bias=False)
@@ -57,6 +80,8 @@ TWO_OF_QKV = Experiment(
         "q, k, v": head_with(lambda head: None),
         "q, k, v, as small": head_with(narrow),
         "q = k": head_with(share("key", "query")),
+        "k = q, half negated": head_with(rearrange(HALF_NEGATED)),
+        "k = q, rolled": head_with(rearrange(ROLLED)),
         "k = v": head_with(share("value", "key")),
         "q = v": head_with(share("value", "query")),
         "no q": head_with(drop("query")),
