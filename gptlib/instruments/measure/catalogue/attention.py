@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 import torch.nn as nn
 
 from gptlib.attention import CausalSelfAttention, Head
