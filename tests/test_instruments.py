@@ -13,7 +13,7 @@ from gptlib.bigram import BigramLanguageModel
 from gptlib.instruments.measure import timing
 from gptlib.instruments.measure.baselines import counted_baselines
 from gptlib.instruments.show import plots, widgets
-from gptlib.instruments.show.picture import description_in, few_colours
+from gptlib.instruments.show.picture import description_in, frequent_colours
 from gptlib.tokenizer import CharTokenizer
 from gptlib.train import full_loss
 
@@ -62,18 +62,15 @@ def test_a_picture_is_twice_as_sharp_as_its_size_on_the_page_and_has_no_backgrou
     )
 
 
-def test_few_colours_are_close_to_the_many_and_fit_a_palette():
-    ramp = np.zeros((16, 4096, 4), dtype=np.uint8)
-    ramp[..., :3] = np.random.default_rng(0).integers(0, 256, (16, 4096, 3))
-    ramp[..., 3] = 255
-    few = np.asarray(few_colours(ramp).convert("RGBA")).astype(int)
-    assert len(np.unique(few.reshape(-1, 4), axis=0)) <= 256 and np.abs(few - ramp).max() < 64
-    plain = plots.heatmap(MATRIX, "ab", "cd", "t", numbers=".1f")
-    plain.canvas.draw()
-    exact = plain._pixels().astype(int)
-    few = np.asarray(few_colours(plain._pixels()).convert("RGBA")).astype(int)
+def test_a_picture_keeps_its_frequent_colours_exactly_and_fits_a_palette():
+    shades = plots.heatmap(np.linspace(0, 1, 400).reshape(20, 20), "", "", "t")
+    shades.canvas.draw()
+    exact = shades._pixels().astype(int)
+    few = np.asarray(frequent_colours(shades._pixels()).convert("RGBA")).astype(int)
+    assert len(np.unique(few.reshape(-1, 4), axis=0)) <= 256
     seen = exact[..., 3] > 128
-    assert np.abs(few - exact)[seen].max() <= 16
+    apart = np.abs(few - exact)[seen].max(axis=-1)
+    assert (apart == 0).mean() > 0.95 and apart.mean() < 0.5
 
 
 def test_invisible_characters_are_made_visible():
