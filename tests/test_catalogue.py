@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gptlib.bigram import BigramLanguageModel
 from gptlib.instruments.files import read_rows
 from gptlib.instruments.measure import growth
-from gptlib.instruments.measure.catalogue import attention, measures, speedrun
+from gptlib.instruments.measure.catalogue import attention, ladder, measures, speedrun, transformer
 from gptlib.instruments.measure.catalogue import modern as catalogue
 from gptlib.instruments.measure.experiment import Trained
 from gptlib.model import GPT, GPTConfig
@@ -83,6 +83,40 @@ def test_a_readers_growth_goes_to_my_and_is_printed_beside_the_stored(
     assert [row["milliseconds"] for row in rows] == ["500.0"] * len(growth.sizes())
     assert growth.STORED.read_bytes() == before
     assert capsys.readouterr().out.count("| 500.0") == len(rows)
+
+
+# ---- what the variants are
+
+
+def test_nothing_is_frozen_but_the_tables_of_positions_that_are_meant_to_be():
+    frozen = {
+        (experiment.name, name): [key for key, w in model.named_parameters() if not w.requires_grad]
+        for experiment in (transformer.POSITION, catalogue.PARTS, ladder.LADDER)
+        for name, variant in experiment.variants.items()
+        for model in [variant.build()]
+    }
+    table = ["position_embedding_table.weight"]
+    meant = [("position", kind) for kind in ("frozen random", "sinusoidal", "none")]
+    meant.append(("modern_parts", "RoPE"))
+    assert {run: keys for run, keys in frozen.items() if keys} == dict.fromkeys(meant, table)
+
+
+def test_tables_of_positions_are_zero_or_waves_as_large_as_the_learned_one():
+    tables = {
+        kind: transformer.with_positions(kind).position_embedding_table.weight.detach()
+        for kind in transformer.POSITION.variants
+    }
+    assert not tables["none"].any() and tables["frozen random"].std() > 0
+    wave = tables["sinusoidal"]
+    assert wave.std().item() == pytest.approx(tables["learned"].std().item(), rel=0.1)
+    position, channel = 5, 6  # Vaswani et al.: sin and cos of position / 10000^(channel / C)
+    angle = position / 10_000 ** (channel / 64)
+    size = wave[0, 1]  # cos 0
+    assert torch.allclose(
+        wave[position, channel : channel + 2] / size,
+        torch.tensor([math.sin(angle), math.cos(angle)]),
+        atol=1e-5,
+    )
 
 
 # ---- what is measured of a trained model
