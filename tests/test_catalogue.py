@@ -3,6 +3,7 @@
 import copy
 import itertools
 import math
+import statistics
 
 import pytest
 import torch
@@ -10,14 +11,15 @@ import torch.nn as nn
 from benchmarks import growth as bench
 from torch.utils.flop_counter import FlopCounterMode
 
+from gptlib.bigram import BigramLanguageModel
 from gptlib.instruments.files import read_rows
 from gptlib.instruments.measure import growth
+from gptlib.instruments.measure.catalogue import attention, ladder, measures, speedrun, transformer
 from gptlib.instruments.measure.catalogue import modern as catalogue
-from gptlib.instruments.measure.catalogue import speedrun
 from gptlib.instruments.measure.experiment import Trained
 from gptlib.model import GPT, GPTConfig
 from gptlib.modern import ModernGPT
-from gptlib.train import next_token_loss
+from gptlib.train import TrainConfig, next_token_loss
 
 TINY = GPTConfig(vocab_size=11, block_size=8, n_embd=16, n_head=2, n_layer=2)
 
@@ -83,6 +85,84 @@ def test_a_readers_growth_goes_to_my_and_is_printed_beside_the_stored(
     assert capsys.readouterr().out.count("| 500.0") == len(rows)
 
 
+# ---- what the variants are
+
+
+def test_nothing_is_frozen_but_the_tables_of_positions_that_are_meant_to_be():
+    frozen = {
+        (experiment.name, name): [key for key, w in model.named_parameters() if not w.requires_grad]
+        for experiment in (transformer.POSITION, catalogue.PARTS, ladder.LADDER)
+        for name, variant in experiment.variants.items()
+        for model in [variant.build()]
+    }
+    table = ["position_embedding_table.weight"]
+    meant = [("position", kind) for kind in ("frozen random", "sinusoidal", "none")]
+    meant.append(("modern_parts", "RoPE"))
+    assert {run: keys for run, keys in frozen.items() if keys} == dict.fromkeys(meant, table)
+
+
+def test_tables_of_positions_are_zero_or_waves_as_large_as_the_learned_one():
+    tables = {
+        kind: transformer.with_positions(kind).position_embedding_table.weight.detach()
+        for kind in transformer.POSITION.variants
+    }
+    assert not tables["none"].any() and tables["frozen random"].std() > 0
+    wave = tables["sinusoidal"]
+    assert wave.std().item() == pytest.approx(tables["learned"].std().item(), rel=0.1)
+    position, channel = 5, 6  # Vaswani et al.: sin and cos of position / 10000^(channel / C)
+    angle = position / 10_000 ** (channel / 64)
+    size = wave[0, 1]  # cos 0
+    assert torch.allclose(
+        wave[position, channel : channel + 2] / size,
+        torch.tensor([math.sin(angle), math.cos(angle)]),
+        atol=1e-5,
+    )
+
+
+# ---- what is measured of a trained model
+
+
+def test_the_loss_at_a_position_is_the_mean_over_windows_of_one_prediction():
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(block_size=12, n_embd=16, n_head=2, n_layer=1))
+    tokens = torch.randint(65, (100,))
+    trained = Trained(model, (tokens.flip(0), tokens), TrainConfig(block_size=12), 100)
+    for position in (1, 5, 12):
+        slow = [
+            -model(tokens[start : start + 12][None])[0]
+            .log_softmax(-1)[position - 1, tokens[start + position]]
+            .item()
+            for start in range(0, 100 - 12, 8)
+        ]
+        assert measures.loss_at(trained, position) == pytest.approx(statistics.fmean(slow))
+    assert measures.last_position_loss(trained) == measures.loss_at(trained, 12)
+    assert math.isnan(measures.loss_at(trained, 13))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_without_its_mask_only_a_model_of_several_layers_says_something_else_at_the_end(layers):
+    torch.manual_seed(0)
+    model = attention.heads_in_a_row(layers)
+    for weight in model.parameters():
+        nn.init.normal_(weight, std=0.5)
+    trained = Trained(model, (torch.randint(65, (200,)),) * 2, TrainConfig(), 200)
+    same = math.isclose(
+        measures.last_position_loss(trained),
+        measures.last_position_loss_without_mask(trained),
+        rel_tol=1e-5,
+    )
+    assert same == (layers == 1)
+
+
+def test_bits_are_shared_out_over_the_characters_that_the_tokens_stand_for():
+    even = BigramLanguageModel(4)
+    nn.init.zeros_(even.token_embedding_table.weight)  # two bits a token
+    parts = tuple(torch.zeros(size, dtype=torch.long) for size in (7, 11))
+    trained = Trained(even, parts, TrainConfig(), 40)
+    assert measures.bits_per_character(trained) == pytest.approx(2 * 10 / 40)
+    assert measures.characters_per_token(trained) == 40 / 11
+
+
 # ---- the speedrun
 
 
@@ -101,6 +181,15 @@ def test_the_recipe_is_nanogpts_but_for_names():
         0.9,
         0.99,
     )
+
+
+def test_the_recipe_starts_at_gpt2s_size_at_any_width():
+    torch.manual_seed(0)
+    for width in (64, 256):
+        model = speedrun.nano_gpt(GPTConfig(n_embd=width, n_layer=2))
+        assert model.token_embedding_table.weight.std().item() == pytest.approx(0.02, rel=0.05)
+        into_the_stream = model.blocks[1].ffwd.proj.weight.std().item()
+        assert into_the_stream == pytest.approx(0.02 / math.sqrt(2 * 2), rel=0.05)
 
 
 def test_a_long_gradient_is_cut_to_length_one_and_a_short_one_left():
