@@ -18,7 +18,7 @@ class Reader:
 
     def __init__(self, screen, venv):
         self.screen, self.venv = screen, venv
-        self.doing, self.percent = "pip starts", ""
+        self.doing, self.percent = "pip gets ready", ""
         self.there = set()
         self.wanted, self.since = [], 0.0  # the names of what is being installed, since when
 
