@@ -171,7 +171,7 @@ def test_the_neuron_view_shows_the_numbers_that_make_the_weight(opened, name, ma
     page = opened(found, python="answers")
     page.get_by_label("q · k by channel").check()
     page.locator(".gpt-explorer-sum").wait_for()
-    q, k = (part[0] for part in compute.queries_and_keys(model, batch(), 1.0, masked)[0])
+    q, k = (part[0] for part in compute.look_into(model, batch(), 1.0, masked).queries_keys[0])
     mask = causal_mask(9) if masked else torch.ones(9, 9, dtype=torch.bool)
     weights = attention_weights(q, k, mask)
     for t, s in ((6, 2), (8, 8), (4, 0)):
@@ -197,7 +197,7 @@ def test_every_channel_of_query_key_and_product_can_be_read_by_keyboard(opened):
     found.heads, found.position, found.key = [[1, 0]], 6, 3
     page = opened(found)
     ids = torch.tensor([found._tokenizer.encode("abc<de&f")])
-    q, k = compute.queries_and_keys(found._models[0], ids)[1]
+    q, k = compute.look_into(found._models[0], ids).queries_keys[1]
     channels = page.get_by_role("slider", name="channel; arrow keys move")
     channels.focus()
     for channel in range(8):

@@ -4,8 +4,7 @@ Measured inside the page, 6 x 6 heads: from the start of a frame, in which the p
 moves to another training step, or a walk takes its next step, until the browser has painted. Wanted: 95 of 100 hovers
 within a frame, 16.7 ms; 95 of 100 of the others, and of hovers with the neuron view open, within 50 ms. Beside them
 stands what the page's own thread computed, mean of all: it stays where it is when other programs take the processor,
-which the two percentiles do not. Last, what Python does for the neuron view of another head, without Jupyter: the
-first after a new prompt runs the model, the others only pick its queries and keys.
+which the two percentiles do not. Last, what Python does for the neuron view of another head, without Jupyter.
 """
 
 import sys
@@ -97,13 +96,13 @@ def measured(page, name, kind):
 
 
 def answered(explorer, many=200):
-    """Milliseconds that Python takes to answer for the neuron view: (after a new prompt, for another head)."""
+    """Milliseconds that Python takes to answer for the neuron view of another head."""
     times = []
     for i in range(many):
         start = time.perf_counter()
         explorer.neuron = [i % 6, i // 6 % 6]
         times.append(1000 * (time.perf_counter() - start))
-    return times[0], times[1:]
+    return times
 
 
 def main():
@@ -117,9 +116,7 @@ def main():
             page.close()
         for T in (64, 256):
             explorer = explorer_of(T, 1, head_size=64)
-            first, times = answered(explorer)
-            kept.append(report(f"T {T:3}, neuron view, Python", "neuron", times))
-            print(f"{'':28} after a new prompt {first:5.1f} ms")
+            kept.append(report(f"T {T:3}, neuron view, Python", "neuron", answered(explorer)))
             explorer.neuron = [0, 0]
             page = explorer_page.opened(browser, explorer)
             kept.append(measured(page, f"T {T:3}, neuron view, hover", "neuron"))

@@ -33,7 +33,7 @@ def ids_and_labels(tokenizer, text):
     ids = list(getattr(found, "ids", found))
     if hasattr(found, "ids"):  # a BPE leaves out what it has never seen, without a word
         lost = first_difference(text, tokenizer.decode(ids))
-        if False:
+        if lost < len(text):
             raise ValueError(
                 f"{text[lost]!r} (position {lost}) does not occur in the text that this model's tokens were learned "
                 "from; type something without it"
