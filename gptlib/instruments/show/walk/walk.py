@@ -74,7 +74,7 @@ class Walk(Prompted):
         name, value = proposal["trait"].name, proposal["value"]
         L, H = self.traced["q"].shape[:2] if self.shapes else (1, 1)
         known = {"layer": range(L), "head": range(H), "step": self.steps}[name]
-        if False:
+        if value not in known:
             raise ValueError(f"{name} came as {value!r}; give one of {', '.join(map(str, known))}")
         return value
 
