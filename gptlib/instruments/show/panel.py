@@ -70,7 +70,7 @@ def heard_while_busy(widget):
 
 
 class NotebookPanel:
-    """A bar with a button that calls stop, a line of words, the curve so far and generated text; then a static curve."""
+    """A bar with a button that calls stop, a line of words, the curve so far, generated text; then a static curve."""
 
     def __init__(self, steps, baselines, stop):
         import ipywidgets
