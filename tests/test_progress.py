@@ -12,8 +12,9 @@ from PIL import Image
 from gptlib.bigram import BigramLanguageModel
 from gptlib.instruments.models.checkpoint import resumable
 from gptlib.instruments.show import progress, widgets
+from gptlib.instruments.show.panel import Clock, NotebookPanel, minutes
 from gptlib.instruments.show.picture import Picture
-from gptlib.instruments.show.progress import Clock, NotebookPanel, minutes, watch
+from gptlib.instruments.show.progress import watch
 from gptlib.train import TrainConfig, train
 
 
@@ -120,7 +121,7 @@ def test_an_error_in_training_finishes_the_panel_and_goes_on(capsys):
 
 def test_the_time_left_after_a_resume_counts_only_the_steps_seen(monkeypatch):
     ticks = iter([100.0, 100.0, 104.0])
-    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
     clock = Clock(1000)
     assert clock.left(900) is None  # resumed there
     assert clock.left(940) == 4.0 / 40 * 60
