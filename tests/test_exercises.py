@@ -178,7 +178,7 @@ def test_what_seeds_gave_is_accepted_and_little_else(name):
 @pytest.mark.parametrize("name", ["shared_keys", "frozen"])
 def test_the_word_that_is_right_is_the_one_with_the_largest_loss_on_the_page(name):
     (exercise,) = [e for e in EXERCISES if e.name == name]
-    losses = re.findall(r"`?(\w+)`? (\d\.\d+) to (\d\.\d+)", exercise.text)
+    losses = re.findall(r"`?((?:half )?\w+)`?(?: \|)? (\d\.\d+) to (\d\.\d+)", exercise.text)
     words = check.BY_NAME[name].words()
     spans = {word: (float(low), float(high)) for word, low, high in losses if word in words}
     worst, best = (

@@ -314,7 +314,9 @@ def test_a_reader_s_command_runs_everything_though_it_is_stored(monkeypatch):
     monkeypatch.setattr(command, "MINE", replace(MINE, folder=Path("nowhere")))
     command.main(["run", "two_of_qkv"])
     [(wanted, shelf)] = asked_for
-    assert len(wanted) == 40 and shelf.folder == Path("nowhere")
+    assert len(wanted) == 5 * len(EXPERIMENTS["two_of_qkv"].variants) and shelf.folder == Path(
+        "nowhere"
+    )
 
 
 def test_only_store_writes_to_the_stored_rows_and_drops_what_the_catalogue_has_not(

@@ -88,7 +88,10 @@ shared_keys = Answer(
         "shared is symmetric, and that costs; there is one that costs more": ("shared", "rolled"),
         "shared is not the best: the symmetry costs, and rolling by one breaks it": ("negated", "shared"),
         "rolled is not the worst: it breaks the symmetry, and that helps": ("rolled", "shared"),
+        "half negated is still symmetric; rolling by one breaks the symmetry": ("negated", "half negated"),
+        "negated is worse than shared, and half negated is still symmetric": ("shared", "half negated"),
+        "half negated is not the worst: a token may still attend to itself": ("half negated", "rolled"),
     },
-    expected="two words, the worst and the best of shared, negated, rolled",
-    explanation="it is not the sharing that costs, but the symmetry: rolled by one channel, one matrix does for both",
+    expected="two words, the worst and the best of shared, negated, half negated, rolled",
+    explanation="what costs most is what sharing does to the scores, their symmetry and their sign",
 )  # fmt: skip
