@@ -178,12 +178,12 @@ def eventually(claim, seconds=15):
     wait_for(claim, seconds)
 
 
-def test_hovering_a_token_says_whom_it_listens_to_in_numbers_and_in_words(first):
+def test_hovering_a_token_says_what_it_attends_to_in_numbers_and_in_words(first):
     before = voice(first)
     first.locator("[data-t='4']").first.hover()
     said = voice(first)
-    assert said != before and said.startswith("position 4 'O', layer 1 head 1, listens to position")
-    assert "position 4 O listens to" in first.inner_text()
+    assert said != before and said.startswith("position 4 'O', layer 1 head 1, attends to position")
+    assert "position 4 O attends to" in first.inner_text()
     number = first.locator(".gpt-explorer-number").first.inner_text()
     assert 0.2 < float(number) <= 1 and number in said
     first.locator("[data-t='8']").first.hover()
@@ -241,7 +241,7 @@ def test_a_typed_prompt_changes_the_picture_and_a_bad_one_gets_its_sentence_and_
     good = pictures_of(first)
     box.fill("JULIET:\nOù")
     sentence = first.get_by_role("status")
-    eventually(lambda: "this text has 'ù' (position 9)" in sentence.inner_text())
+    eventually(lambda: "'ù' (position 9) is not one of them" in sentence.inner_text())
     assert pictures_of(first) == good
     box.fill("JULIET:\nO")
     eventually(lambda: sentence.inner_text() == "")
@@ -261,7 +261,7 @@ def test_two_explorers_on_a_page_do_not_disturb_each_other(first, page):
     first.locator(".gpt-explorer-strip").press("Escape")
 
 
-def test_without_mask_the_first_token_listens_to_the_future(first):
+def test_without_mask_the_first_token_attends_to_the_future(first):
     first.get_by_label("mask").uncheck()
     first.locator("[data-t='0']").first.hover()
     eventually(lambda: first.locator(".gpt-explorer-masked").count() == 0)
@@ -275,9 +275,9 @@ def test_two_heads_are_compared_side_by_side(first):
     first.get_by_label("compare two heads").check()
     left, right = (first.locator(".gpt-explorer-panel").nth(n).bounding_box() for n in (0, 1))
     assert left["y"] == right["y"] and left["x"] + left["width"] <= right["x"]
-    assert voice(first).count("listens to") == 2
+    assert voice(first).count("attends to") == 2
     first.get_by_label("compare two heads").uncheck()
-    assert voice(first).count("listens to") == 1
+    assert voice(first).count("attends to") == 1
 
 
 @pytest.mark.parametrize(("name", "start"), [("save SVG", b"<svg"), ("save PNG", b"\x89PNG")])
