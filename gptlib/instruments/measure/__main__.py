@@ -113,7 +113,10 @@ def show(experiment, text, conditions):
         "yours": rows_under(conditions, experiment, MINE),
     }
     if not any(sides.values()):
-        print(f"Nothing is measured yet for this: python run.py experiments run {experiment.name}")
+        print(
+            "Nothing is measured yet with these steps, text and device: "
+            f"python run.py experiments run {experiment.name}"
+        )
         return
     print(f"{experiment.question} ({experiment.name}, on {text.name})\n")
     print(table(experiment, sides))
