@@ -41,6 +41,14 @@ def test_top_1_is_argmax_and_so_is_a_temperature_near_zero(model):
     assert generate(model, prompt, 6, temperature=1e-4)[0].tolist() == greedy
 
 
+def test_each_text_of_a_batch_has_its_own_k_best(model):
+    prompt = torch.arange(7)[:, None].repeat(30, 1)  # (210, 1)
+    drawn = generate(model, prompt, 1, top_k=2, generator=seeded())
+    best = model.token_embedding_table.weight.topk(2).indices
+    for before, after in drawn.tolist():
+        assert after in best[before].tolist()
+
+
 @pytest.mark.parametrize(
     ("temperature", "top_k"), [(1.0, None), (0.5, None), (2.0, None), (1.0, 3), (0.7, 2)]
 )

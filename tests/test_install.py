@@ -147,6 +147,10 @@ def test_each_package_that_pip_fetches_is_one_line_with_its_size(case, tmp_path)
         ("Downloading a-1-py3-none-any.whl (9 kB)\nProgress 512 of 2048", "fetching a 1, 25 %"),
         ("Downloading a-1-py3-none-any.whl (9 kB)\nProgress 0 of 0", "fetching a 1, 0 %"),
         ("Building wheel for future (pyproject.toml): started", "building future"),
+        (
+            "Downloading a-1-py3-none-any.whl (9 kB)\nProgress 9 of 9\nCollecting b>=1",
+            "looking up b",
+        ),
     ],
 )
 def test_the_status_names_the_package_at_work_and_how_much_of_it_is_there(said, status, tmp_path):
