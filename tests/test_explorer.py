@@ -417,3 +417,8 @@ def test_every_script_of_the_folder_is_in_the_joined_module_and_no_name_is_there
         names = re.findall(r"^(?:async )?(?:function|class|const) (\w+)", widget._esm, re.M)
         assert len(names) == len(set(names)) > 20
         assert widget._esm.count("export") == widget._esm.count("export default") == 1
+
+
+def test_a_packed_weight_is_the_nearest_of_256_levels():
+    weights = torch.tensor([[[[1.0, 0.0], [0.4985, 0.5015]]]])
+    assert list(packing.pack(weights, causal=True)) == [255, 127, 128]  # 127.1 and 127.9

@@ -195,6 +195,16 @@ def test_a_modern_gpt_works_in_16_and_64_bits_close_to_its_32(dtype):
     assert (found.double() - exact).abs().max() < tolerance * size
 
 
+def test_rope_in_64_bits_is_as_exact_as_pythons_own_complex_numbers():
+    x = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    turned = RoPE(4)(x, start=7)
+    for t in range(5):
+        for pair, frequency in ((0, 1.0), (1, 0.01)):
+            z = complex(*x[t, 2 * pair : 2 * pair + 2]) * cmath.exp(1j * (7 + t) * frequency)
+            found = turned[t, 2 * pair : 2 * pair + 2].tolist()
+            assert abs(complex(*found) - z) < 1e-12
+
+
 def test_rope_keeps_its_angles_exact_in_16_bits_far_into_a_text():
     x = torch.randn(1, 4, 8, generator=torch.Generator().manual_seed(0)).bfloat16()
     exact, found = RoPE(8)(x.double(), start=3000), RoPE(8)(x, start=3000)

@@ -87,7 +87,7 @@ def test_the_pythons_are_the_same_wherever_they_are_named():
         assert words in (ROOT / file).read_text(encoding="utf-8"), f"{file} has no {words}"
     tried = " ".join(f"python3.{minor}" for minor in range(newest, oldest - 1, -1))
     assert f"in python3 {tried};" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    for version in (wanted.OLDEST, wanted.NEWEST, sys.version_info):
+    for version in (wanted.OLDEST, wanted.NEWEST, (*wanted.NEWEST, 9), sys.version_info):
         run.check_python(version)
 
 
@@ -341,3 +341,15 @@ def test_lab_original_opens_the_lectures_themselves(monkeypatch):
     first = sorted((ROOT / "notebooks").glob("*.ipynb"))[0].name
     assert f"--LabApp.default_url=/lab/tree/notebooks/{first}" in started[0]
     assert started[0][-1] == "--no-browser"
+
+
+@pytest.mark.parametrize("given", [["--torch-index", "URL"], ["--torch-index=URL"]])
+def test_a_flags_value_is_taken_out_of_the_arguments_with_it(given):
+    arguments = ["--port", "9", *given, "-x"]
+    assert run.take_value(arguments, "--torch-index") == "URL"
+    assert arguments == ["--port", "9", "-x"]
+
+
+def test_one_benchmark_that_fails_makes_the_command_fail(monkeypatch):
+    monkeypatch.setattr(run.subprocess, "call", lambda command, **_: int("growth" in command[1]))
+    assert run.bench(["budget", "growth"]) == 1 and run.bench(["budget"]) == 0
