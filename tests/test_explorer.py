@@ -82,7 +82,7 @@ def test_without_changes_it_is_the_models_own_forward_that_answers(make):
 @each_model
 def test_a_changed_temperature_leaves_the_model_as_it_was(make):
     model, tokens = make(), batch("wherefore art")
-    maps, _ = compute.attention_and_chances(model, tokens, temperature=1 + 1e-9)
+    maps, *_ = compute.look_into(model, tokens, temperature=1 + 1e-9)
     assert torch.allclose(maps, inspection.attention_maps(model, tokens)[:, 0], atol=1e-5)
     assert model.training and not any("forward" in part.__dict__ for part in model.modules())
 
@@ -92,7 +92,7 @@ def test_a_temperature_divides_the_scores_in_every_layer():
     divided = small_gpt().eval()
     for block in (m for m in divided.modules() if isinstance(m, CausalSelfAttention)):
         block.qkv.weight.data[:16] /= 3  # the queries
-    maps, chances = compute.attention_and_chances(model, tokens, temperature=3.0)
+    maps, chances, _ = compute.look_into(model, tokens, temperature=3.0)
     assert torch.allclose(maps, inspection.attention_maps(divided, tokens)[:, 0], atol=1e-5)
     assert torch.allclose(chances, F.softmax(divided(tokens)[0], dim=-1), atol=1e-5)
 
@@ -101,19 +101,19 @@ def test_without_mask_the_chances_are_those_of_a_model_whose_heads_see_the_futur
     layers = [MultiHeadAttention(16, 2, 16) for _ in range(2)]
     model, tokens = in_language_model(nn.Sequential(*layers)), batch("thou")
     expected = F.softmax(inspection.without_mask(model)(tokens)[0], dim=-1)
-    maps, chances = compute.attention_and_chances(model, tokens, masked=False)
+    maps, chances, _ = compute.look_into(model, tokens, masked=False)
     assert torch.allclose(chances, expected, atol=1e-6) and maps.triu(1).max() > 0.01
     for number, layer in enumerate(layers):  # the same heads in one matrix product
         model.body[number] = CausalSelfAttention(16, 2)
         inspection.copy_weights(layer, model.body[number])
-    _, chances = compute.attention_and_chances(model, tokens, masked=False)
+    _, chances, _ = compute.look_into(model, tokens, masked=False)
     assert torch.allclose(chances, expected, atol=1e-6)
 
 
 def test_a_model_that_fails_while_swapped_gets_its_own_forward_back():
     model = small_gpt()
     with pytest.raises(ValueError, match="block_size is 16"):
-        compute.attention_and_chances(model, batch("a" * 17), temperature=2.0)
+        compute.look_into(model, batch("a" * 17), temperature=2.0)
     assert not any("forward" in part.__dict__ for part in model.modules())
 
 
@@ -129,7 +129,7 @@ def test_any_attention_that_projects_q_k_and_v_can_be_looked_into():
     x = model.token_embedding_table(tokens) + model.position_embedding_table.weight[:4]
     future = torch.ones(4, 4, dtype=torch.bool).triu(1)
     expected = (x @ x.mT / 4).masked_fill(future, -math.inf).softmax(dim=-1)
-    maps, chances = compute.attention_and_chances(model, tokens)
+    maps, chances, _ = compute.look_into(model, tokens)
     assert torch.allclose(maps[0], expected, atol=1e-6)
     assert torch.allclose(chances, F.softmax(model(tokens)[0], dim=-1))
 
@@ -138,8 +138,13 @@ def test_any_attention_that_projects_q_k_and_v_can_be_looked_into():
 
 
 def decoded(explorer):
-    shape = explorer.maps.shape
-    return packing.unpack(explorer.weights, shape, explorer.sizes["causal"])
+    """The weights that the bytes hold, as (L, H, T, T)."""
+    L, H, T, _ = explorer.maps.shape
+    kept = torch.ones(T, T, dtype=torch.bool)
+    maps = torch.zeros(L, H, T, T)
+    rows = torch.frombuffer(bytearray(explorer.weights), dtype=torch.uint8).float() / 255
+    maps[..., kept.tril() if explorer.sizes["causal"] else kept] = rows.view(L, H, -1)
+    return maps
 
 
 @each_model
@@ -285,7 +290,7 @@ def test_two_explorers_do_not_know_of_each_other():
 
 
 BAD_HEADS = [[[0, 2]], [[2, 0]], [], [[0, 0]] * 3, [3], [[0]], [["a", 0]], [[0, 0, 0]], [None]]
-BAD_HEADS += [[[0, 0.5]], [["mean", 0]], [[0, math.inf]], [[-1, 0]]]
+BAD_HEADS += [[[2, "mean"]], [[0, 0.5]], [["mean", 0]], [[0, math.inf]], [[-1, 0]]]
 
 
 @pytest.mark.parametrize("heads", BAD_HEADS)
@@ -313,9 +318,8 @@ def test_a_mean_is_a_head_to_choose_and_the_static_picture_shows_it():
 @pytest.mark.parametrize(("temperature", "masked"), [(1.0, True), (0.5, True), (1.0, False)])
 def test_the_queries_and_keys_of_every_head_make_its_attention_weights(make, temperature, masked):
     model, tokens = make(), batch("wherefore art")
-    maps, _ = compute.attention_and_chances(model, tokens, temperature, masked)
+    maps, _, layers = compute.look_into(model, tokens, temperature, masked)
     mask = causal_mask(13) if masked else torch.ones(13, 13, dtype=torch.bool)
-    layers = compute.queries_and_keys(model, tokens, temperature, masked)
     for (q, k), expected in zip(layers, maps, strict=True):
         assert torch.allclose(attention_weights(q / temperature, k, mask), expected, atol=1e-5)
     assert not any(module._forward_pre_hooks for module in model.modules()) and model.training
@@ -333,7 +337,7 @@ def test_only_the_queries_and_keys_of_the_head_that_is_asked_for_are_sent():
     assert explorer.queries_keys == b"" and explorer.projected == {}
     for step, head in ((50, [1, 1]), (0, [1, 1]), (0, [0, 1])):
         explorer.step, explorer.neuron = step, head
-        q, k = compute.queries_and_keys(steps[step], batch("thou"))[head[0]]
+        q, k = compute.look_into(steps[step], batch("thou")).queries_keys[head[0]]
         assert torch.equal(sent(explorer), torch.stack([q[head[1]], k[head[1]]]))
         assert explorer.projected == {"of": [explorer.revision, step, *head]}
     explorer.prompt = "wherefore"

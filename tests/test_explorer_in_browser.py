@@ -5,10 +5,12 @@ import xml.etree.ElementTree as ET
 import explorer_page
 import pytest
 import torch
-from browser import chromium
+from browser import chromium, lab, wait_for
+from nbformat.v4 import new_code_cell, new_notebook
 from test_explorer import MODELS, TOKENS
 
 from gptlib.attention import attention_weights, causal_mask
+from gptlib.instruments.publish import authoring
 from gptlib.instruments.show.explorer import AttentionExplorer, compute
 from gptlib.model import GPT, GPTConfig
 from gptlib.tokenizer import CharTokenizer
@@ -169,7 +171,7 @@ def test_the_neuron_view_shows_the_numbers_that_make_the_weight(opened, name, ma
     page = opened(found, python="answers")
     page.get_by_label("q · k by channel").check()
     page.locator(".gpt-explorer-sum").wait_for()
-    q, k = (part[0] for part in compute.queries_and_keys(model, batch(), 1.0, masked)[0])
+    q, k = (part[0] for part in compute.look_into(model, batch(), 1.0, masked).queries_keys[0])
     mask = causal_mask(9) if masked else torch.ones(9, 9, dtype=torch.bool)
     weights = attention_weights(q, k, mask)
     for t, s in ((6, 2), (8, 8), (4, 0)):
@@ -195,7 +197,7 @@ def test_every_channel_of_query_key_and_product_can_be_read_by_keyboard(opened):
     found.heads, found.position, found.key = [[1, 0]], 6, 3
     page = opened(found)
     ids = torch.tensor([found._tokenizer.encode("abc<de&f")])
-    q, k = compute.queries_and_keys(found._models[0], ids)[1]
+    q, k = compute.look_into(found._models[0], ids).queries_keys[1]
     channels = page.get_by_role("slider", name="channel; arrow keys move")
     channels.focus()
     for channel in range(8):
@@ -328,3 +330,48 @@ def test_a_stored_step_needs_no_answer_and_one_that_is_not_stored_does(opened, m
     page = opened(AttentionExplorer(None, tokenizer, "abcdef", steps=steps), python="silent")
     page.get_by_label("training step").press("ArrowLeft")
     assert page.evaluate("model.get('step')") == 0 and stale(page)
+
+
+# ---- in the JupyterLab of `run.py lab`
+
+CELL = """from gptlib.instruments.models.pretrained import load
+from gptlib.instruments.show.explorer import AttentionExplorer
+AttentionExplorer(*load(), "KING")"""
+
+
+def test_in_lab_python_answers_and_after_a_restart_of_the_kernel_the_reader_is_told(
+    browser, tmp_path
+):
+    notebook = new_notebook(cells=[new_code_cell(CELL)])
+    authoring.tidy(notebook)
+    with lab(tmp_path, {"01_cells.ipynb": notebook}) as server:
+
+        def kernel_is_ready():
+            kernels = [session["kernel"] for session in server.answer("/api/sessions")]
+            return (
+                kernels
+                and kernels[0]["connections"] >= 1
+                and kernels[0]["execution_state"] == "idle"
+            )
+
+        page = browser.new_page(viewport={"width": 1300, "height": 1600})
+        page.set_default_timeout(60_000)
+        page.goto(f"{server.address}/lab/workspaces/a/tree/my/01_cells.ipynb?token=t")
+        page.wait_for_selector(".jp-Notebook")
+        wait_for(kernel_is_ready)
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        shown = page.locator(".gpt-explorer")
+        shown.get_by_label("prompt").fill("KINGS")
+        shown.locator("[data-t='4']").wait_for()
+        shown.get_by_label("q · k by channel").check()
+        shown.get_by_text("sum of 32 channels").first.wait_for()
+        assert not stale(page)
+        page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        page.get_by_text("Restart Kernel…", exact=True).first.click()
+        page.locator(".jp-Dialog .jp-mod-accept").click()
+        wait_for(kernel_is_ready)
+        shown.get_by_label("prompt").fill("QUEEN")
+        page.get_by_text("Python is not answering.").wait_for()
+        assert stale(page)
+        page.close()

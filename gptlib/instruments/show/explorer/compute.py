@@ -1,5 +1,7 @@
 """What a model did with a prompt: attention weights, next-token chances, queries and keys; also without mask."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 
@@ -7,42 +9,40 @@ from gptlib import validate
 from gptlib.instruments.models.inspection import attention_and_logits, attention_layers
 
 
-def changes(T, temperature, masked):
-    """What inspection has to change for a temperature, or for heads that see the future too."""
-    validate.temperature(temperature)
-    found = {} if masked else {"mask": torch.ones(T, T, dtype=torch.bool)}
-    return found | ({} if temperature == 1 else {"temperature": temperature})
+class LookedInto(NamedTuple):
+    """maps (L, H, T, T), the attention weights; chances (T, V) of the next token; queries_keys: (q, k) of each layer,
+    both (H, T, D), after norms and rotations."""
+
+    maps: torch.Tensor
+    chances: torch.Tensor
+    queries_keys: list
 
 
-def attention_and_chances(model, tokens, temperature=1.0, masked=True):
-    """(attention weights (L, H, T, T), chances of the next token (T, V)) of model for tokens (1, T), in eval mode.
+@torch.no_grad()
+def look_into(model, tokens, temperature=1.0, masked=True):
+    """What model, in eval mode, did with tokens (1, T), as LookedInto.
 
-    Later layers and the chances follow from the changed weights. Bad tokens, a model without attention or a temperature
-    of 0 raise ValueError.
+    Later layers and the chances follow from a changed temperature or mask. Bad tokens, a model without attention or a
+    temperature of 0 raise ValueError.
     """
-    changed = changes(tokens.shape[-1], temperature, masked)
-    maps, logits = attention_and_logits(model, tokens, **changed)
-    return maps[:, 0], F.softmax(logits[0], dim=-1)
-
-
-def queries_and_keys(model, tokens, temperature=1.0, masked=True):
-    """[(q, k) of each layer], both (H, T, D), as attention_and_chances has them: after norms and rotations."""
-    found = {}
+    validate.temperature(temperature)
+    T = tokens.shape[-1]
+    changes = {} if masked else {"mask": torch.ones(T, T, dtype=torch.bool)}
+    changes |= {} if temperature == 1 else {"temperature": temperature}
+    projected = {}
 
     def note(module, inputs):
-        found[module] = [part[0] for part in module.project_qkv(inputs[0])[:2]]
+        projected[module] = module.project_qkv(inputs[0])[:2]
 
     layers = attention_layers(model).values()
     hooks = [module.register_forward_pre_hook(note) for layer in layers for module in layer]
     try:
-        attention_and_logits(model, tokens, **changes(tokens.shape[-1], temperature, masked))
+        maps, logits = attention_and_logits(model, tokens, **changes)
     finally:
         for hook in hooks:
             hook.remove()
-    return [
-        tuple(
-            torch.cat([found[m][i].reshape(-1, *found[m][i].shape[-2:]) for m in layer])
-            for i in (0, 1)
-        )
+    queries_keys = [
+        tuple(torch.cat([projected[m][i].flatten(0, -3) for m in layer]) for i in (0, 1))
         for layer in layers
     ]
+    return LookedInto(maps[:, 0], F.softmax(logits[0], dim=-1), queries_keys)

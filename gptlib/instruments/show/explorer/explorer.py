@@ -8,7 +8,7 @@ from traitlets import Bool, Bytes, Dict, Float, Int, List, validate
 
 from gptlib import validate as arguments
 from gptlib.instruments.show.explorer import packing, static
-from gptlib.instruments.show.explorer.compute import attention_and_chances, queries_and_keys
+from gptlib.instruments.show.explorer.compute import look_into
 from gptlib.instruments.show.prompted.prompted import Prompted
 from gptlib.instruments.show.prompted.scripts import one_module, one_style
 from gptlib.instruments.show.prompted.tokens import as_batch, ids_and_labels, label
@@ -62,7 +62,7 @@ class AttentionExplorer(Prompted):
     def __init__(self, model, tokenizer, prompt, steps=None):
         self._models = dict(steps or {0: model})
         self._tokenizer = tokenizer
-        self._computed_for, self._results, self._projections = None, {}, {}
+        self._computed_for, self._results = None, {}
         chosen = [step for step, other in self._models.items() if other is model]
         super().__init__(
             steps=list(steps or ()), prompt=prompt, step=(chosen or [*self._models])[-1]
@@ -111,7 +111,7 @@ class AttentionExplorer(Prompted):
         if asked != self._computed_for or self.step not in self._results:
             self._compute()
             self._computed_for = asked
-        self.maps, self.chances = self._results[self.step]
+        self.maps, self.chances, _ = self._results[self.step]
         if self.neuron:
             self._put_queries_and_keys()
 
@@ -120,23 +120,21 @@ class AttentionExplorer(Prompted):
             raise ValueError(f"there is no step {self.step}; there are {[*self._models]}")
         ids, labels = ids_and_labels(self._tokenizer, self.prompt)
         self._results = results = self._computed(ids)
-        self._projections = {}
-        maps = results[self.step][0]
-        L, H, T, _ = maps.shape
-        causal = all(packing.is_causal(maps) for maps, _ in results.values())
+        L, H, T, _ = results[self.step].maps.shape
+        causal = all(packing.is_causal(found.maps) for found in results.values())
         self.tokens, self.stored = labels, list(results)
         self.sizes = {"layers": L, "heads": H, "tokens": T, "causal": causal}
-        self.weights = b"".join(packing.pack(maps, causal) for maps, _ in results.values())
-        self._put_chances([chances for _, chances in results.values()])
+        self.weights = b"".join(packing.pack(found.maps, causal) for found in results.values())
+        self._put_chances([found.chances for found in results.values()])
         self.position = -1 if self.position >= T else self.position
         self.key = -1 if self.key >= T else self.key
         self.revision += 1
 
     def _computed(self, ids):
-        """{step: (maps, chances)}: of all steps if they are few bytes, else of the present one."""
+        """{step: LookedInto}: of all steps if they are few bytes, else of the present one."""
         models = {self.step: self._models[self.step]}
-        first = self._result(attention_and_chances, models[self.step], ids)
-        bytes_each = packing.size_of(first[0].shape, packing.is_causal(first[0]))
+        first = self._result(models[self.step], ids)
+        bytes_each = packing.size_of(first.maps.shape, packing.is_causal(first.maps))
         if bytes_each > MOST:
             raise ValueError(
                 f"{len(ids)} tokens make {bytes_each / 1e6:.0f} MB of weights, and a browser draws {MOST / 1e6:.0f} at "
@@ -145,17 +143,17 @@ class AttentionExplorer(Prompted):
         if bytes_each * len(self._models) <= EAGER:
             models = self._models
         found = {
-            step: first if step == self.step else self._result(attention_and_chances, model, ids)
+            step: first if step == self.step else self._result(model, ids)
             for step, model in models.items()
         }
-        if len({maps.shape for maps, _ in found.values()}) > 1:
+        if len({one.maps.shape for one in found.values()}) > 1:
             raise ValueError(
                 "the models of the steps differ in their sizes; give steps of one training"
             )
         return found
 
-    def _result(self, compute, model, ids):
-        return compute(model, as_batch(ids, model), self.temperature, self.masked)
+    def _result(self, model, ids):
+        return look_into(model, as_batch(ids, model), self.temperature, self.masked)
 
     def _put_chances(self, all_chances):
         """The likeliest next tokens of every step and position, by their places in one list of labels."""
@@ -168,13 +166,8 @@ class AttentionExplorer(Prompted):
 
     def _put_queries_and_keys(self):
         """Those of the head that the neuron view shows."""
-        if self.step not in self._projections:
-            ids, _ = ids_and_labels(self._tokenizer, self.prompt)
-            self._projections[self.step] = self._result(
-                queries_and_keys, self._models[self.step], ids
-            )
         layer, head = self.neuron
-        both = torch.stack([part[head] for part in self._projections[self.step][layer]])
+        both = torch.stack([part[head] for part in self._results[self.step].queries_keys[layer]])
         self.queries_keys = both.float().cpu().numpy().astype("<f4").tobytes()
         self.projected = {"of": [self.revision, self.step, layer, head]}
 

@@ -1,6 +1,5 @@
 """Attention weights and chances as few bytes: what explorer/weights.js reads."""
 
-import numpy as np
 import torch
 
 TOP = 8  # next tokens shown
@@ -17,16 +16,6 @@ def pack(maps, causal):
     kept = torch.ones(T, T, dtype=torch.bool)
     levels = (maps.cpu() * 255).round().to(torch.uint8)
     return levels[..., kept.tril() if causal else kept].numpy().tobytes()
-
-
-def unpack(data, shape, causal):
-    """The weights in data as (L, H, T, T), to 1/510: the inverse of pack."""
-    L, H, T, _ = shape
-    kept = torch.ones(T, T, dtype=torch.bool)
-    maps = torch.zeros(shape)
-    rows = torch.from_numpy(np.frombuffer(data, dtype=np.uint8).copy()).float() / 255
-    maps[..., kept.tril() if causal else kept] = rows.view(L, H, -1)
-    return maps
 
 
 def size_of(shape, causal):
