@@ -9,6 +9,7 @@
     python run.py html [FOLDER]       write the notebooks as web pages that work offline; into html/ without a name
     python run.py experiments list    what has been measured with several seeds; run NAME, table NAME
     python run.py bench [NAME ...]    the benchmarks, which take the machine for themselves; without a name, list them
+    python run.py pins [PACKAGE ...]  whether each pin has a wheel for every Python and system; asks pip, takes minutes
 
 --torch-index URL, after lab or test, gives pip another index for torch alone, such as PyTorch's CPU-only one.
 The environment variable GPTLIB_PYTHON=PATH names an interpreter to use as it is; nothing is installed then.
@@ -17,164 +18,43 @@ The environment variable GPTLIB_PYTHON=PATH names an interpreter to use as it is
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+from gptlib.instruments import files
 from gptlib.instruments.files import replacing, tolerant_console
+from gptlib.instruments.install import UserError, wheels
+from gptlib.instruments.install.installing import install
+from gptlib.instruments.install.process import reason
+from gptlib.instruments.install.venv import python_in
+from gptlib.instruments.install.wanted import check_python, fingerprint, running_python_fits
 
 ROOT = Path(__file__).resolve().parent
-VENV = ROOT / ".venv"
-OLDEST, NEWEST = (3, 11), (3, 13)
-
-
-class UserError(Exception):
-    """Something the user can mend; printed as it stands, without a traceback."""
-
-
-def check_python(version):
-    """Raise UserError unless version, such as (3, 12), is one that the pinned packages support."""
-    if not OLDEST <= tuple(version[:2]) <= NEWEST:
-        raise UserError(
-            "This is Python %d.%d, and the lectures need 3.%d to 3.%d; install one of these and start run.py with it, "
-            "for example: python3.12 run.py lab" % (version[0], version[1], OLDEST[1], NEWEST[1])
-        )
-
-
-# ---- the environment
-
-
-def pins(root=ROOT):
-    """{package: version} for everything that pyproject.toml asks for, dev included."""
-    import tomllib
-
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
-    return dict(requirement.split("==") for requirement in wanted)
-
-
-def version_here(package):
-    """The version that the running interpreter has of package, without a suffix such as +cpu; None if it has none."""
-    import importlib.metadata  # not at the top: an old Python has to get as far as the sentence about its age
-
-    try:
-        return importlib.metadata.version(package).split("+")[0]
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def running_python_fits():
-    """Whether the running interpreter, an activated conda environment say, has gptlib from here and all pins."""
-    import importlib.metadata
-    from urllib.parse import unquote, urlparse
-    from urllib.request import url2pathname
-
-    notes = [
-        found.read_text("direct_url.json")
-        for found in importlib.metadata.distributions(name="gptlib")
-    ]
-    folders = [
-        url2pathname(unquote(urlparse(json.loads(note)["url"]).path)) for note in notes if note
-    ]
-    from_here = any(Path(folder).resolve() == ROOT for folder in folders)
-    return from_here and all(version_here(name) == version for name, version in pins().items())
-
-
-def python_in(venv):
-    """The path of the interpreter inside the virtual environment venv."""
-    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def fingerprint():
-    """What the installation depends on."""
-    return hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+LAB = Path(files.__file__).parent / "publish" / "lab"  # what JupyterLab and its kernels get of ours
 
 
 def environment(torch_index=None):
     """The interpreter to work with; .venv is made, or brought up to date with pyproject.toml, where needed."""
-    if os.environ.get("GPTLIB_PYTHON"):
-        return os.environ["GPTLIB_PYTHON"]
-    if running_python_fits():
-        return sys.executable
-    stamp, python = VENV / "installed.txt", python_in(VENV)
-    if stamp.is_file() and python.exists() and stamp.read_text(encoding="utf-8") == fingerprint():
-        return str(python)
-    print(
-        "Installing into .venv: a few minutes the first time, nothing on the next start.",
-        flush=True,
-    )
-    make_venv()
-    install(python, torch_index)
-    stamp.write_text(fingerprint(), encoding="utf-8")
-    return str(python)
-
-
-def make_venv():
-    """Make .venv, or mend one that was left half made; a torch of the right version outside stays visible inside."""
-    command = [sys.executable, "-m", "venv", str(VENV)]
-    if version_here("torch") == pins()["torch"] and sys.prefix == sys.base_prefix:
-        command.append("--system-site-packages")
-    said = call(command)
-    if said is not None:
-        raise UserError(
-            reason(said)
-            or "Python could not make the folder .venv (%s); on Debian and Ubuntu `apt install python3-venv` helps, "
-            "elsewhere delete .venv and try again."
-            % last_line(said)
-        )
-
-
-def install(python, torch_index):
-    """Install gptlib and its pinned packages with pip; what is there already stays."""
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    steps = [[*pip, "-e", str(ROOT) + "[dev]"]]
-    if torch_index:
-        steps.insert(0, [*pip, "torch==" + pins()["torch"], "--index-url", torch_index])
-    for command in steps:
-        said = call(command)
-        if said is not None:
+    named = os.environ.get("GPTLIB_PYTHON")
+    if named:
+        found = shutil.which(named)
+        if not found:
             raise UserError(
-                reason(said)
-                or "pip could not install the packages (%s); the same command tries again and keeps what is there."
-                % last_line(said)
+                "GPTLIB_PYTHON is %s, which cannot be run; correct it or unset it." % named
             )
-
-
-def call(command):
-    """Run command; None if it succeeds, else what it said."""
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        text=True,
-        errors="replace",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    return None if done.returncode == 0 else done.stdout
-
-
-def reason(said):
-    """A sentence for the causes that one can name, or None."""
-    if "No space left" in said or "Errno 28" in said or "not enough space" in said:
-        return "The disk is full; the packages need 3 GB, with CUDA 10; free some and run the same command again."
-    offline = (
-        "NewConnectionError",
-        "Temporary failure in name resolution",
-        "getaddrinfo failed",
-        "Max retries exceeded",
-    )
-    if any(word in said for word in offline):
-        return "pip cannot reach its package index; the first start needs the network, run the same command again then."
-    return None
-
-
-def last_line(said):
-    """The last line that says something, errors first."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith("error")]
-    return (errors or lines or ["it said nothing"])[-1].removeprefix("ERROR: ")[:300].rstrip(".")
+        return os.path.abspath(found)
+    if running_python_fits(ROOT):
+        return sys.executable
+    venv = ROOT / ".venv"
+    stamp, python, wanted = venv / "installed.txt", python_in(venv), fingerprint(ROOT)
+    if not (stamp.is_file() and python.exists() and stamp.read_text(encoding="utf-8") == wanted):
+        install(ROOT, venv, torch_index)
+        stamp.write_text(wanted, encoding="utf-8")
+    return str(python)
 
 
 # ---- the reader's copies
@@ -213,8 +93,9 @@ def copy_lectures(source=ROOT / "notebooks", target=ROOT / "my"):
 def lab(arguments):
     """Open JupyterLab on the first lecture."""
     original = take_flag(arguments, "--original")
-    python = environment(take_value(arguments, "--torch-index"))
+    torch_index = take_value(arguments, "--torch-index")
     check_port(arguments)
+    python = environment(torch_index)
     if original:
         folder = ROOT / "notebooks"
     else:
@@ -229,11 +110,17 @@ def lab(arguments):
     options = [
         "--ServerApp.root_dir=%s" % ROOT,
         "--LabApp.default_url=/lab/tree/%s" % first.relative_to(ROOT).as_posix(),
-        # three habits of JupyterLab that would ask the network: for extensions, for news, for a newer JupyterLab
+        # page_config.json there: no question whether one wants news, no panel of extensions
+        "--LabApp.app_settings_dir=%s" % (ROOT / "data" / "jupyterlab"),
+        # and, whatever the reader once answered, no request for extensions, news or a newer JupyterLab
         "--LabApp.extension_manager=readonly",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        # links land on their heading; a notebook without a kernel shows its still pictures
+        "--LabApp.extra_labextensions_path=%s" % LAB,
+        "--ServerApp.contents_manager_class=gptlib.instruments.publish.reopening.Notebooks",
     ]
+    os.environ.setdefault("PYTHONSTARTUP", str(LAB / "startup.py"))  # for the kernels
     return become([python, "-m", "jupyterlab", *options, *arguments])
 
 
@@ -274,12 +161,19 @@ def test(arguments):
 def check(arguments):
     """Show which exercises in my/ are done; needs nothing installed."""
     if arguments:
-        raise UserError("check takes nothing behind it; it looks at all notebooks in my/.")
+        raise UserError(
+            "check takes no arguments, and %s came; it looks at all of my/." % " ".join(arguments)
+        )
     return become([sys.executable, "-m", "gptlib.instruments.exercises.status"])
 
 
 def refresh(arguments):
     """Run notebooks in place."""
+    names = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+    for number in arguments:
+        if not any(name.startswith(number) for name in names):
+            there = ", ".join(name[:2] for name in names)
+            raise UserError("There is no notebook %r; there are: %s." % (number, there))
     return subprocess.call(
         [environment(), "-m", "gptlib.instruments.publish.authoring", "refresh", *arguments],
         cwd=ROOT,
@@ -291,12 +185,14 @@ def html(arguments):
     if len(arguments) > 1 or any(argument.startswith("-") for argument in arguments):
         raise UserError("html takes the name of one folder, and %s came." % " ".join(arguments))
     folder = Path(arguments[0] if arguments else ROOT / "html").absolute()
+    if folder.exists() and not folder.is_dir():
+        raise UserError("%s is a file; html takes the name of a folder." % folder)
     return become([environment(), "-m", "gptlib.instruments.publish.site", str(folder)])
 
 
 def experiments(arguments):
     """List, run or show the experiments whose results are in data/results."""
-    return become([environment(), "-m", "gptlib.instruments.measure.experiments", *arguments])
+    return become([environment(), "-m", "gptlib.instruments.measure", *arguments])
 
 
 def bench(arguments):
@@ -313,6 +209,11 @@ def bench(arguments):
     return max(subprocess.call([python, str(there[name])], cwd=ROOT) for name in arguments)
 
 
+def pins(arguments):
+    """Ask pip for which Pythons and systems the pinned packages have wheels; needs nothing installed."""
+    return wheels.main(ROOT, arguments)
+
+
 def take_flag(arguments, flag):
     """Remove flag from arguments; whether it was there."""
     there = flag in arguments
@@ -325,13 +226,15 @@ def take_value(arguments, flag):
     """Remove `flag value` or `flag=value` from arguments; the value, or None."""
     for i, argument in enumerate(arguments):
         if argument == flag:
-            if i + 1 == len(arguments):
-                raise UserError("%s needs a value behind it." % flag)
-            value = arguments[i + 1]
+            value = arguments[i + 1] if i + 1 < len(arguments) else ""
             del arguments[i : i + 2]
-            return value
-        if argument.startswith(flag + "="):
-            return arguments.pop(i).split("=", 1)[1]
+        elif argument.startswith(flag + "="):
+            value = arguments.pop(i).split("=", 1)[1]
+        else:
+            continue
+        if not value or value.startswith("-"):
+            raise UserError("%s needs a value after it, as in %s VALUE." % (flag, flag))
+        return value
     return None
 
 
@@ -343,7 +246,14 @@ COMMANDS = {
     "html": html,
     "experiments": experiments,
     "bench": bench,
+    "pins": pins,
 }
+
+
+def lines_about(command):
+    """The lines of the help that name command."""
+    lines = [line.strip() for line in __doc__.splitlines()[1:]]
+    return [line for line in lines if re.search(r"\b%s\b" % command, line)]
 
 
 def main(arguments):
@@ -358,6 +268,9 @@ def main(arguments):
             raise UserError(
                 "There is no command %r; there are: %s." % (arguments[0], ", ".join(COMMANDS))
             )
+        if arguments[1:2] in (["-h"], ["--help"]):
+            print("\n".join(lines_about(arguments[0])))
+            return 0
         return COMMANDS[arguments[0]](list(arguments[1:]))
     except UserError as problem:
         print(problem, file=sys.stderr)

@@ -165,9 +165,9 @@ def temperature(value):
 def sampling(temperature_value, top_k, vocab_size):
     """Raise ValueError unless the temperature can be used and top_k is None or in 1 … vocab_size."""
     temperature(temperature_value)
-    if top_k is not None and not 1 <= top_k <= vocab_size:
+    if top_k is not None and not (is_whole(top_k) and 1 <= top_k <= vocab_size):
         raise ValueError(
-            f"top_k is {top_k}; it must be between 1 and the vocabulary's {vocab_size}, or None"
+            f"top_k is {top_k}; it must be a whole number from 1 to the vocabulary's {vocab_size}, or None"
         )
 
 

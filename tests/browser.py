@@ -106,7 +106,7 @@ def lab(home, notebooks):
     """A project with these notebooks, {name: notebook}, and `run.py lab` in it, its settings in home, a folder.
 
     Yields what there is of it: address, root, the project's folder; answer(path), JSON from the server; asked(), whom
-    the server and its kernels asked for beyond this machine.
+    the server and its kernels asked for beyond this machine; shut_down(session), which ends its kernel.
     """
     settings = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR")
     settings += ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR")
@@ -122,6 +122,12 @@ def lab(home, notebooks):
     def answer(path):
         with urllib.request.urlopen(f"{address}{path}?token=t", timeout=5) as reply:
             return json.load(reply)
+
+    def shut_down(session):
+        request = urllib.request.Request(
+            f"{address}/api/sessions/{session}?token=t", method="DELETE"
+        )
+        urllib.request.urlopen(request, timeout=20).close()
 
     def asked():
         log = home / "asked"
@@ -145,7 +151,13 @@ def lab(home, notebooks):
 
         try:
             wait_for(server_answers)
-            yield SimpleNamespace(address=address, root=folder.parent, answer=answer, asked=asked)
+            yield SimpleNamespace(
+                address=address,
+                root=folder.parent,
+                answer=answer,
+                asked=asked,
+                shut_down=shut_down,
+            )
         finally:
             server.terminate()
             server.wait(timeout=20)

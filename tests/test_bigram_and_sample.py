@@ -102,6 +102,7 @@ def test_generation_keeps_no_gradients():
         (torch.tensor([[1]]), {"temperature": float("nan")}, "temperature is nan"),
         (torch.tensor([[1]]), {"top_k": 0}, "top_k is 0"),
         (torch.tensor([[1]]), {"top_k": 66}, "vocabulary's 65"),
+        (torch.tensor([[1]]), {"top_k": 2.5}, "top_k is 2.5"),
     ],
 )
 def test_bad_prompts_and_options_get_a_sentence_and_use_up_no_randomness(

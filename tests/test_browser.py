@@ -3,8 +3,10 @@
 One Lab for all tests; nothing on its pages may complain, and nothing may ask another host for anything.
 """
 
+import json
 import subprocess
 import sys
+import urllib.parse
 from pathlib import Path
 
 import explorer_page
@@ -19,30 +21,67 @@ from gptlib.model import GPT, GPTConfig
 from gptlib.tokenizer import CharTokenizer
 
 FIRST = authoring.chosen(["00"])[0]
+LINKED = authoring.chosen(["05", "10"])
 CELLS = [
     """import torch
 from gptlib.instruments.models.pretrained import load
 from gptlib.instruments.show import plots, widgets
 from gptlib.instruments.show.explorer.explorer import AttentionExplorer
-torch.set_num_threads(1)  # as every lecture that computes
 model, tokenizer = load()""",
     'AttentionExplorer(model, tokenizer, "ROMEO:\\nO, my Romeo, my")',
     'AttentionExplorer(model, tokenizer, "ROMEO:\\nO, my Romeo, my")',
     """picture = plots.bars([0.2, 0.8], ["a", "b"], "", "weight", top=1, size=(7, 2.6))
-widgets.Live(picture, lambda x: [x, 1 - x], x=widgets.slider(0.0, 1.0, 0.5, 0.1, "share"))""",
+
+
+def shares(x):
+    if x > 0.9:
+        raise ValueError("that leaves nothing for b")
+    return [x, 1 - x]
+
+
+widgets.Live(picture, shares, x=widgets.slider(0.0, 1.0, 0.5, 0.1, "share"))""",
+    """from gptlib.instruments.models import subwords
+bpe = subwords.with_all_bytes(subwords.train_bpe("O Romeo, Romeo! wherefore art thou Romeo? " * 20, 60))
+widgets.LiveHTML("the tokens of a line", lambda line: widgets.token_boxes(subwords.pieces(bpe, line)),
+                 line=widgets.text_box("O Romeo", "text"))""",
+]
+TRAINING = [
+    """import torch
+from gptlib.bigram import BigramLanguageModel
+from gptlib.instruments.show.progress import watch
+from gptlib.train import TrainConfig, train
+tokens = torch.arange(4000) % 7
+config = TrainConfig(steps=1_000_000, eval_every=20, eval_batches=1)
+training = watch(train(BigramLanguageModel(7), (tokens, tokens), config), config.steps)
+seen = []""",
+    "for step, _ in training:\n    seen.append(step)",
+    "assert seen == list(range(len(seen)))\nprint(f'{len(seen)} steps seen')",
+]
+KEPT = [
+    *CELLS[:2],
+    CELLS[3],
+    CELLS[4],
+    """from gptlib.bigram import BigramLanguageModel
+from gptlib.instruments.show.progress import watch
+from gptlib.train import TrainConfig, train
+tokens = torch.arange(4000) % 7
+config = TrainConfig(steps=4, eval_every=2, eval_batches=1)
+for step, _ in watch(train(BigramLanguageModel(7), (tokens, tokens), config), config.steps):
+    pass""",
 ]
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """run.py lab, over the first lecture and the cells above."""
+    """run.py lab, over lectures and the cells above."""
     chromium_path()
-    cells = new_notebook(cells=[new_code_cell(source) for source in CELLS])
-    lecture = authoring.read(FIRST)
-    for cell in lecture.cells:
+    notebooks = {path.name: authoring.read(path) for path in (FIRST, *LINKED)}
+    for cell in notebooks[FIRST.name].cells:
         if cell.cell_type == "code":
             cell.update(outputs=[], execution_count=None)
-    notebooks = {FIRST.name: lecture, "01_cells.ipynb": cells}
+    ours = {"20_cells": CELLS, "21_training": TRAINING, "22_kept": KEPT}
+    for name, sources in ours.items():
+        notebooks[f"{name}.ipynb"] = new_notebook(cells=[new_code_cell(cell) for cell in sources])
     for notebook in notebooks.values():
         authoring.tidy(notebook)
     with lab(tmp_path_factory.mktemp("lab"), notebooks) as found:
@@ -55,9 +94,9 @@ def browser():
         yield found
 
 
-def opened(browser, server, name):
+def opened(browser, server, name, height=1600):
     """The reader's copy of a notebook, in a workspace of its own; page.errors and page.left, the requests to others."""
-    page = browser.new_page(viewport={"width": 1300, "height": 1600})
+    page = browser.new_page(viewport={"width": 1300, "height": height})
     page.set_default_timeout(20_000)
     page.errors, page.left = [], []
     page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
@@ -66,23 +105,53 @@ def opened(browser, server, name):
     page.on("request", lambda r: None if r.url.startswith(own) else page.left.append(r.url))
     page.goto(f"{server.address}/lab/workspaces/{name[:2]}/tree/my/{name}?token=t")
     page.wait_for_selector(".jp-Notebook", timeout=60_000)
+    return page
 
-    def kernel_is_ready():  # before it listens, JupyterLab would drop the wish to run
-        kernels = [s["kernel"] for s in server.answer("/api/sessions") if s["name"] == name]
+
+def sessions(server, name):
+    return [session for session in server.answer("/api/sessions") if session["name"] == name]
+
+
+def kernel_ready(server, name):
+    """Wait until the notebook's kernel listens and is idle; before that JupyterLab drops the wish to run something."""
+
+    def kernel_is_ready():
+        kernels = [session["kernel"] for session in sessions(server, name)]
         return (
             kernels and kernels[0]["connections"] >= 1 and kernels[0]["execution_state"] == "idle"
         )
 
     wait_for(kernel_is_ready)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
+
+
+def chosen(page, menu, entry):
+    """Click an entry of one of JupyterLab's menus."""
+    page.get_by_role("menuitem", name=menu, exact=True).click()
+    page.get_by_text(entry, exact=True).click()
+
+
+def run_all(browser, server, name):
+    """The reader's copy of a notebook, opened, with all its cells running."""
+    page = opened(browser, server, name)
+    kernel_ready(server, name)
+    chosen(page, "Run", "Run All Cells")
     return page
+
+
+def cell(page, number):
+    """A cell of the notebook, by its place."""
+    return page.locator(".jp-Cell").nth(number)
+
+
+def run_cell(page, number):
+    cell(page, number).locator(".jp-InputPrompt").click()
+    page.keyboard.press("Control+Enter")
 
 
 @pytest.fixture(scope="module")
 def page(browser, server):
-    page = opened(browser, server, "01_cells.ipynb")
-    page.locator("img.widget-image").wait_for(timeout=60_000)
+    page = run_all(browser, server, "20_cells.ipynb")
+    page.locator(".widget-text input").wait_for(timeout=120_000)  # the last cell has run
     yield page
     page.close()
 
@@ -109,12 +178,12 @@ def eventually(claim, seconds=15):
     wait_for(claim, seconds)
 
 
-def test_hovering_a_token_says_whom_it_listens_to_in_numbers_and_in_words(first):
+def test_hovering_a_token_says_what_it_attends_to_in_numbers_and_in_words(first):
     before = voice(first)
     first.locator("[data-t='4']").first.hover()
     said = voice(first)
-    assert said != before and said.startswith("position 4 'O', layer 1 head 1, listens to position")
-    assert "position 4 O listens to" in first.inner_text()
+    assert said != before and said.startswith("position 4 'O', layer 1 head 1, attends to position")
+    assert "position 4 O attends to" in first.inner_text()
     number = first.locator(".gpt-explorer-number").first.inner_text()
     assert 0.2 < float(number) <= 1 and number in said
     first.locator("[data-t='8']").first.hover()
@@ -172,7 +241,7 @@ def test_a_typed_prompt_changes_the_picture_and_a_bad_one_gets_its_sentence_and_
     good = pictures_of(first)
     box.fill("JULIET:\nOù")
     sentence = first.get_by_role("status")
-    eventually(lambda: "this text has 'ù' (position 9)" in sentence.inner_text())
+    eventually(lambda: "'ù' (position 9) is not one of them" in sentence.inner_text())
     assert pictures_of(first) == good
     box.fill("JULIET:\nO")
     eventually(lambda: sentence.inner_text() == "")
@@ -192,7 +261,7 @@ def test_two_explorers_on_a_page_do_not_disturb_each_other(first, page):
     first.locator(".gpt-explorer-strip").press("Escape")
 
 
-def test_without_mask_the_first_token_listens_to_the_future(first):
+def test_without_mask_the_first_token_attends_to_the_future(first):
     first.get_by_label("mask").uncheck()
     first.locator("[data-t='0']").first.hover()
     eventually(lambda: first.locator(".gpt-explorer-masked").count() == 0)
@@ -206,9 +275,9 @@ def test_two_heads_are_compared_side_by_side(first):
     first.get_by_label("compare two heads").check()
     left, right = (first.locator(".gpt-explorer-panel").nth(n).bounding_box() for n in (0, 1))
     assert left["y"] == right["y"] and left["x"] + left["width"] <= right["x"]
-    assert voice(first).count("listens to") == 2
+    assert voice(first).count("attends to") == 2
     first.get_by_label("compare two heads").uncheck()
-    assert voice(first).count("listens to") == 1
+    assert voice(first).count("attends to") == 1
 
 
 @pytest.mark.parametrize(("name", "start"), [("save SVG", b"<svg"), ("save PNG", b"\x89PNG")])
@@ -220,11 +289,160 @@ def test_the_picture_can_be_saved(first, page, name, start):
     assert download.value.suggested_filename.startswith("attention_layer")
 
 
-def test_a_slider_over_a_live_picture_changes_its_bytes(page):
-    image = page.locator("img.widget-image")
-    before = image.get_attribute("src")
-    page.locator(".noUi-handle").press("ArrowRight")
-    eventually(lambda: image.get_attribute("src") != before)
+@pytest.fixture
+def picture(page):
+    found = page.get_by_alt_text("weight, 2 bars")
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def test_a_live_picture_has_its_natural_size_twice_as_many_pixels_and_words(picture):
+    box = picture.bounding_box()
+    assert (box["width"], box["height"]) == (700, 260)
+    assert picture.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [1400, 520]
+    described = picture.evaluate(
+        "image => document.getElementById(image.getAttribute('aria-describedby')).getAttribute('role')"
+    )
+    assert described == "status"
+
+
+def test_a_slider_over_a_live_picture_changes_its_bytes_by_the_keyboard_alone(page, picture):
+    before, handle = picture.get_attribute("src"), page.get_by_role("slider").last
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    eventually(lambda: picture.get_attribute("src") != before)
+    page.keyboard.press("End")
+    sentence = page.locator("p[role=status]", has_text="that leaves nothing for b")
+    sentence.wait_for()
+    assert picture.evaluate("image => image.style.opacity") == "0.4"  # it shows something else
+    page.keyboard.press("Home")
+    sentence.wait_for(state="detached")
+
+
+def test_controls_over_text_have_no_broken_image_and_take_any_text(page):
+    last = page.locator(".jp-OutputArea").last
+    assert last.locator("img").count() == 0
+    for typed, boxes in (
+        ("chào", ["c", "h", "C3", "A0", "o"]),
+        ("<img src=x>", list("<img src=x>")),
+    ):
+        last.locator("input").fill(typed)
+        shown = last.locator("p span")
+        wanted = [box.replace(" ", "␣") for box in boxes]
+        eventually(lambda shown=shown, wanted=wanted: shown.all_inner_texts() == wanted)
+
+
+def stopped_at(page):
+    """The step in the sentence that a stopped training leaves."""
+    words = page.get_by_text("the model keeps what it has learned so far")
+    words.wait_for(timeout=60_000)
+    return int(words.inner_text().split()[3].strip(";").replace(",", ""))
+
+
+def test_a_training_is_stopped_by_its_button_goes_on_and_is_interrupted_and_nothing_is_red(
+    browser, server
+):
+    page = run_all(browser, server, "21_training.ipynb")
+    stop = page.get_by_role("button", name="Stop", exact=True)
+    stop.wait_for(timeout=60_000)
+    page.get_by_text("step 4").first.wait_for(timeout=60_000)
+    stop.click()
+    first = stopped_at(page)
+    page.get_by_text(f"{first + 1} steps seen").wait_for()
+    assert stop.count() == 0
+
+    run_cell(page, 1)
+    stop.wait_for()
+    resumed = page.get_by_text(" of 1,000,000").first
+    eventually(lambda: int(resumed.inner_text().split()[1].replace(",", "")) > first + 20)
+    assert page.get_by_alt_text("train, val").bounding_box()["width"] == 700
+    chosen(page, "Kernel", "Interrupt Kernel")
+    second = stopped_at(page)
+    assert second > first
+    run_cell(page, 2)
+    page.get_by_text(f"{second + 1} steps seen").wait_for()
+    assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    assert (page.errors, page.left) == ([], [])
+    page.close()
+
+
+def test_after_a_restart_a_cell_that_misses_a_name_says_what_to_run(browser, server):
+    page = opened(browser, server, "21_training.ipynb")
+    kernel_ready(server, "21_training.ipynb")
+    chosen(page, "Kernel", "Restart Kernel…")
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    kernel_ready(server, "21_training.ipynb")
+    run_cell(page, 2)
+    page.get_by_text("seen is made by a cell that has not run").wait_for(timeout=60_000)
+    assert "Run All Above Selected Cell" in cell(page, 2).inner_text()
+    page.close()
+
+
+def shown_live(page):
+    """How many live things, still pictures and failures a notebook's outputs show."""
+    outputs = page.locator(".jp-OutputArea")
+    kinds = {"live": ".gpt-explorer, [role=slider]", "still": ".jp-RenderedImage img"}
+    found = {kind: outputs.locator(selector).count() for kind, selector in kinds.items()}
+    return found | {"failed": page.get_by_text("Error displaying widget").count()}
+
+
+def test_a_notebook_reopened_with_its_kernel_is_live_and_without_it_shows_its_still_pictures(
+    browser, server
+):
+    name = "22_kept.ipynb"
+    page = run_all(browser, server, name)
+    page.locator(".jp-RenderedImage img").wait_for(timeout=90_000)  # the last cell's curve
+    page.keyboard.press("Control+s")
+
+    def is_saved():
+        cells = authoring.read(server.root / "my" / name).cells
+        return all(cell.outputs or not number for number, cell in enumerate(cells))
+
+    wait_for(is_saved)
+    page.reload()
+    page.locator(".gpt-explorer").wait_for(timeout=60_000)
+    eventually(lambda: shown_live(page)["live"] >= 2)
+    page.close()
+
+    for session in sessions(server, name):
+        server.shut_down(session["id"])
+    page = opened(browser, server, name)
+    page.locator(".jp-RenderedImage img").nth(2).wait_for(timeout=60_000)
+    kernel_ready(server, name)
+    assert shown_live(page) == {"live": 0, "still": 3, "failed": 0}
+    assert page.locator(".jp-RenderedHTMLCommon p span").all_inner_texts()  # the boxes of the text
+    page.close()
+
+
+LINKS = ["Scaling keeps softmax diffuse", "Must the position embedding be trained?"]
+
+
+@pytest.mark.parametrize("words", LINKS)
+def test_a_link_of_the_first_lecture_lands_on_its_heading_at_the_first_click(
+    browser, server, words
+):
+    page = opened(browser, server, FIRST.name, height=900)
+    page.locator(".jp-NotebookPanel a", has_text=words).first.click()
+    name = urllib.parse.unquote(
+        page.locator(".jp-NotebookPanel a", has_text=words)
+        .first.get_attribute("href")
+        .split("#")[1]
+    )
+    heading = page.locator(f"[data-jupyter-id={json.dumps(name, ensure_ascii=False)}]")
+    eventually(lambda: heading.count() and 0 <= top_of(heading) < 200, seconds=120)
+    page.wait_for_timeout(3_000)  # and stays there
+    assert 0 <= top_of(heading) < 200
+    page.mouse.wheel(0, 400)  # whoever scrolls is left alone
+    page.wait_for_timeout(1_000)
+    assert top_of(heading) < -100
+    page.close()
+
+
+def top_of(heading):
+    """How far a heading is below the upper end of its notebook's window."""
+    return heading.evaluate(
+        "h => h.getBoundingClientRect().top - h.closest('.jp-WindowedPanel-outer').getBoundingClientRect().top"
+    )
 
 
 @pytest.fixture
@@ -293,7 +511,7 @@ def test_masked_cells_are_not_drawn_and_the_smallest_weight_is(static):
 
 
 def test_the_first_lecture_runs_from_top_to_bottom_in_the_readers_copy(browser, server):
-    lecture = opened(browser, server, FIRST.name)
+    lecture = run_all(browser, server, FIRST.name)
     explorer = lecture.locator(".gpt-explorer").first
     explorer.wait_for(timeout=60_000)
 

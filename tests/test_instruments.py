@@ -1,3 +1,5 @@
+"""Pictures, the controls over them, and times that take turns."""
+
 import base64
 import io
 
@@ -10,12 +12,10 @@ from PIL import Image
 from gptlib.bigram import BigramLanguageModel
 from gptlib.instruments.measure import timing
 from gptlib.instruments.measure.baselines import counted_baselines
-from gptlib.instruments.models import subwords
-from gptlib.instruments.show import plots, progress, widgets
-from gptlib.instruments.show.picture import Picture, description_in, few_colours
-from gptlib.instruments.show.progress import Clock, NotebookPanel, minutes, watch
+from gptlib.instruments.show import plots, widgets
+from gptlib.instruments.show.picture import description_in, frequent_colours
 from gptlib.tokenizer import CharTokenizer
-from gptlib.train import TrainConfig, full_loss, train
+from gptlib.train import full_loss
 
 MATRIX = np.array([[0.2, 0.8], [1.0, 0.0]])
 
@@ -62,18 +62,15 @@ def test_a_picture_is_twice_as_sharp_as_its_size_on_the_page_and_has_no_backgrou
     )
 
 
-def test_few_colours_are_close_to_the_many_and_fit_a_palette():
-    ramp = np.zeros((16, 4096, 4), dtype=np.uint8)
-    ramp[..., :3] = np.random.default_rng(0).integers(0, 256, (16, 4096, 3))
-    ramp[..., 3] = 255
-    few = np.asarray(few_colours(ramp).convert("RGBA")).astype(int)
-    assert len(np.unique(few.reshape(-1, 4), axis=0)) <= 256 and np.abs(few - ramp).max() < 64
-    plain = plots.heatmap(MATRIX, "ab", "cd", "t", numbers=".1f")
-    plain.canvas.draw()
-    exact = plain._pixels().astype(int)
-    few = np.asarray(few_colours(plain._pixels()).convert("RGBA")).astype(int)
+def test_a_picture_keeps_its_frequent_colours_exactly_and_fits_a_palette():
+    shades = plots.heatmap(np.linspace(0, 1, 400).reshape(20, 20), "", "", "t")
+    shades.canvas.draw()
+    exact = shades._pixels().astype(int)
+    few = np.asarray(frequent_colours(shades._pixels()).convert("RGBA")).astype(int)
+    assert len(np.unique(few.reshape(-1, 4), axis=0)) <= 256
     seen = exact[..., 3] > 128
-    assert np.abs(few - exact)[seen].max() <= 16
+    apart = np.abs(few - exact)[seen].max(axis=-1)
+    assert (apart == 0).mean() > 0.95 and apart.mean() < 0.5
 
 
 def test_invisible_characters_are_made_visible():
@@ -128,9 +125,9 @@ def test_a_moved_slider_changes_the_image_and_a_bad_value_leaves_the_last_good_o
     second = live.image.value
     assert first != second and np.allclose(live.shown, MATRIX * 0.2)
     live.controls["scale"].value = 1.0
-    assert live.image.value == second and "too much &lt;b&gt;" in live.sentence.value
+    assert live.image.value == second and live.image.sentence == "too much <b>"
     live.controls["scale"].value = 0.5
-    assert live.image.value == first and live.sentence.value == ""
+    assert live.image.value == first and live.image.sentence == ""
 
 
 def test_a_live_picture_carries_a_still_one_and_words_for_places_without_widgets():
@@ -190,99 +187,6 @@ def test_counted_baselines_are_what_the_counted_models_score():
     single = (torch.bincount(data[0], minlength=6) + 1.0).log()
     model.token_embedding_table.weight.data = single.expand(6, 6).clone()
     assert abs(marks["letter frequencies"] - full_loss(model, data[1], 7)) < 1e-5
-
-
-TINY = TrainConfig(steps=6, batch_size=2, block_size=3, eval_every=3, eval_batches=1)
-
-
-def training():
-    tokens = torch.arange(40) % 7
-    return train(BigramLanguageModel(7), (tokens, tokens), TINY)
-
-
-def test_watching_hands_on_every_pair_and_leaves_one_tidy_line(capsys):
-    pairs = list(watch(training(), TINY.steps))
-    said = capsys.readouterr()
-    assert [step for step, _ in pairs] == list(range(7))
-    assert (
-        said.out == "" and said.err.count("\n") == 1 and said.err.startswith("step 6 of 6 · train ")
-    )
-
-
-def test_an_interrupt_ends_the_loop_and_not_the_program(capsys):
-    def interrupted():
-        for step, losses in training():
-            if step == 4:
-                raise KeyboardInterrupt
-            yield step, losses
-
-    pairs = list(watch(interrupted(), TINY.steps))
-    assert [step for step, _ in pairs] == [0, 1, 2, 3]
-    assert "stopped at step 3; the model keeps" in capsys.readouterr().err
-
-
-def test_a_loop_that_is_left_finishes_its_panel(capsys):
-    for step, _ in watch(training(), TINY.steps):
-        if step == 2:
-            break
-    assert "left at step 2; the model keeps" in capsys.readouterr().err
-
-
-def test_an_error_in_training_finishes_the_panel_and_goes_on(capsys):
-    def failing():
-        yield 0, {}
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        list(watch(failing(), 10))
-    assert capsys.readouterr().err.startswith("step 0 of 10")
-
-
-def test_the_time_left_after_a_resume_counts_only_the_steps_seen(monkeypatch):
-    ticks = iter([100.0, 100.0, 104.0])
-    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(ticks))
-    clock = Clock(1000)
-    assert clock.left(900) is None  # resumed there
-    assert clock.left(940) == 4.0 / 40 * 60
-
-
-def test_the_notebook_panel_shows_bar_words_curve_and_text_and_leaves_a_still_curve(monkeypatch):
-    shown = []
-    monkeypatch.setattr("IPython.display.display", lambda thing, **_: shown.append(thing))
-    panel = NotebookPanel(TINY.steps, baselines=None)
-    monkeypatch.setattr(progress, "in_notebook", lambda: True)
-    monkeypatch.setattr(progress, "NotebookPanel", lambda *_: panel)
-    for step, _ in watch(training(), TINY.steps, sample=lambda: "a <b> & c"):
-        if step == 3:
-            curve = panel.curve.value
-            assert panel.bar.value == 3 and "step 3 of 6 · train" in panel.words.value
-    assert curve != panel.curve.value and pixels(curve).shape == pixels(panel.curve.value).shape
-    assert panel.sample.value == "<pre>a &lt;b&gt; &amp; c</pre>"
-    assert list(shown[0]) == [widgets.WIDGET_VIEW] and isinstance(shown[1], Picture)
-
-
-def test_a_sample_is_asked_for_at_every_evaluation_only():
-    asked = []
-    list(watch(training(), TINY.steps, sample=lambda: asked.append(1) or "text"))
-    assert len(asked) == 3
-
-
-def test_minutes():
-    assert (minutes(75.9), minutes(5), minutes(3600)) == ("1:15", "0:05", "60:00")
-
-
-def test_gpt2_pieces_are_those_of_the_published_vocabulary():
-    gpt2 = subwords.gpt2()
-    assert gpt2.n_vocab == 50_257
-    assert gpt2.encode("hello world") == [31373, 995]
-    assert subwords.pieces(gpt2, "hello world") == ["hello", " world"]
-
-
-def test_pieces_put_together_are_the_text():
-    text = "Where is Romeo, my Romeo?\n"
-    bpe = subwords.train_bpe(text * 20, 280)
-    for tokenizer in (CharTokenizer.from_text(text), bpe, subwords.gpt2()):
-        assert "".join(subwords.pieces(tokenizer, text)) == text
 
 
 def test_what_takes_turns_counts_with_the_middle_of_its_rounds_and_its_better_number_of_threads(

@@ -2,7 +2,6 @@
 
 import cmath
 import copy
-import itertools
 import math
 from dataclasses import replace
 
@@ -13,12 +12,8 @@ import torch.nn.functional as F
 from helpers import dropped_everywhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils.flop_counter import FlopCounterMode
 
-from gptlib.instruments.measure import growth, scaled_up
 from gptlib.instruments.measure.catalogue import modern as catalogue
-from gptlib.instruments.measure.catalogue import speedrun
-from gptlib.instruments.measure.experiments import Trained
 from gptlib.instruments.models import inspection
 from gptlib.instruments.models.fast import (
     FastRMSNorm,
@@ -345,135 +340,3 @@ def test_the_fast_norm_is_the_taught_one_forward_and_backward():
     assert sum(isinstance(module, FastRMSNorm) for module in fast.modules()) == 7
     for (name, mine), other in zip(fast.named_parameters(), plain.parameters()):
         assert torch.allclose(mine.grad, other.grad, atol=1e-5, rtol=1e-3), name
-
-
-# ---- what a step costs
-
-
-@pytest.mark.parametrize("sizes", [{}, {"n_embd": 64}, {"block_size": 16, "n_layer": 2}])
-def test_the_formula_for_parameters_is_what_the_model_has(sizes):
-    sizes = growth.BASE | sizes
-    model = GPT(GPTConfig(n_head=4, **sizes))
-    assert growth.parameters(**sizes) == sum(weight.numel() for weight in model.parameters())
-
-
-def test_the_formula_for_operations_is_what_torch_counts():
-    sizes = {"block_size": 32, "n_embd": 64, "n_layer": 2}
-    model, tokens = GPT(GPTConfig(n_head=4, **sizes)), torch.randint(65, (4, 32))
-    with FlopCounterMode(display=False) as counter:
-        next_token_loss(model(tokens), tokens).backward()
-    assert math.isclose(counter.get_total_flops(), growth.flops(**sizes, tokens=128), rel_tol=0.1)
-
-
-def test_what_the_forward_pass_keeps_grows_with_its_tokens():
-    model = GPT(GPTConfig(n_embd=32, n_layer=1))
-    once, twice = (growth.saved_bytes(model, torch.randint(65, (B, 64))) for B in (4, 8))
-    assert 1.9 < twice / once < 2.1 and once > 4 * 64 * 32 * 4 * 10
-
-
-# ---- the speedrun
-
-
-def test_the_recipe_is_nanogpts_but_for_names():
-    model = speedrun.nano_gpt()
-    assert sum(weight.numel() for weight in model.parameters()) == 804_096  # nanoGPT prints 0.80M
-    assert model.lm_head.weight is model.token_embedding_table.weight
-    assert not [name for name, _ in model.named_parameters() if name.endswith("bias")]
-    config = speedrun.NanoConfig()
-    rates = [config.lr_at(step) for step in (0, 49, 100, 1050, 2000)]
-    assert torch.allclose(
-        torch.tensor(rates), torch.tensor([9.9e-6, 4.95e-4, 1e-3, 5.5e-4, 1e-4]), rtol=0.01
-    )
-    matrices, rest = config.optimizer(model).param_groups
-    assert (matrices["weight_decay"], rest["weight_decay"]) == (0.1, 0) and rest["betas"] == (
-        0.9,
-        0.99,
-    )
-
-
-def test_a_long_gradient_is_cut_to_length_one_and_a_short_one_left():
-    for length, expected in ((50.0, 1.0), (0.5, 0.5)):
-        weight = nn.Parameter(torch.zeros(4))
-        weight.grad = torch.full((4,), length / 2)
-        catalogue.Clipped(torch.optim.SGD([weight], lr=1.0)).step()
-        assert math.isclose(weight.detach().norm().item(), expected, rel_tol=1e-4)
-
-
-def test_the_letter_before_is_added_and_the_first_has_none():
-    model = catalogue.with_previous_token(ModernGPT(TINY))
-    table = model.token_embedding_table
-    table.before.weight.data.normal_()
-    tokens = torch.tensor([[3, 5, 7]])
-    expected = table.table(tokens)[0, 1] + table.before.weight[3]
-    assert torch.allclose(table(tokens)[0, 1], expected)
-    assert torch.equal(table(tokens)[0, 0], table.table(tokens)[0, 0])
-
-
-def test_the_verdict_counts_only_those_that_reach_the_goal(monkeypatch):
-    columns = {
-        "full_loss": {speedrun.RECIPE: [1.9, 2.1], "good": [1.9, 2.0], "bad": [2.1, 2.1]},
-        "seconds": {speedrun.RECIPE: [100, 120], "good": [10, 12], "bad": [1, 1]},
-    }
-    monkeypatch.setattr(speedrun, "losses", lambda name, column="full_loss": columns[column])
-    assert speedrun.ratios() == {"good": 10.0}
-    assert "2.000 is reached by good in 1/10.0 of the seconds" in speedrun.verdict()
-
-
-def test_a_part_reaches_the_goal_with_the_shortest_schedule_whose_mean_is_there(monkeypatch):
-    goal = {"full_loss": {speedrun.RECIPE: [2.0]}, "seconds": {speedrun.RECIPE: [100]}}
-    tried = {
-        "full_loss": {"a, 500 steps": [1.9, 2.2], "a, 1000 steps": [1.9, 2.1], "b, 700 steps": [3]},
-        "step_cost": {"a, 500 steps": [9, 9], "a, 1000 steps": [1.0, 1.5], "b, 700 steps": [1]},
-    }
-    stored = {"speedrun": goal, "steps_to_goal": tried}
-    monkeypatch.setattr(speedrun, "losses", lambda name, column="full_loss": stored[name][column])
-    assert speedrun.reached() == {"a": (1000, 0.625), "b": None}
-
-
-def test_what_a_step_costs_is_the_ratio_of_the_middles_and_leaves_the_model_alone(monkeypatch):
-    mine, recipes = itertools.cycle([3.0, 3.0, 9.0]), itertools.repeat(2.0)
-    ticks = itertools.chain.from_iterable((0.0, a, 0.0, b) for a, b in zip(mine, recipes))
-    monkeypatch.setattr(speedrun.time, "perf_counter", lambda: next(ticks))
-    data = (torch.randint(65, (500,)),) * 2
-    model = GPT(GPTConfig(n_embd=16, n_head=2, n_layer=1))
-    before = copy.deepcopy(model.state_dict())
-    config = speedrun.NanoConfig()
-    assert speedrun.step_cost(Trained(model, data, config, 500), steps=20) == 1.5
-    assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
-
-
-def test_the_rest_of_the_speedrun_stays_within_the_recipes_size():
-    sizes = [
-        sum(weight.numel() for weight in variant.build().parameters())
-        for variant in speedrun.SPEEDRUN.variants.values()
-    ]
-    assert max(sizes) <= 810_000
-
-
-def test_growth_keeps_the_rows_of_other_machines(tmp_path, monkeypatch):
-    monkeypatch.setattr(growth, "RESULTS", tmp_path / "growth.csv")
-    for machine, value in (("here cpu", 1), ("there cuda", 2), ("here cpu", 3)):
-        growth.store([{"swept": "n_embd", "milliseconds": value, "machine": machine}])
-    assert [row["milliseconds"] for row in growth.rows("cpu")] == ["3"]
-    assert [row["milliseconds"] for row in growth.rows("cuda")] == ["2"]
-
-
-@pytest.mark.parametrize("side", scaled_up.SIDES)
-def test_each_side_of_the_race_on_a_card_also_runs_small_and_in_16_bits_on_a_cpu(side, monkeypatch):
-    monkeypatch.setattr(
-        scaled_up, "full_loss", lambda model, tokens, T: full_loss(model, tokens[:999], T)
-    )
-    sizes = GPTConfig(block_size=8, n_embd=16, n_head=2, n_layer=1)
-    rows = list(scaled_up.race(side, bf16=True, steps=3, sizes=sizes))
-    assert [row["step"] for row in rows] == [0, 3] and rows[1]["full_loss"] < rows[0]["full_loss"]
-
-
-def test_the_verdict_of_the_race_names_the_first_moment_at_the_goal_and_the_best():
-    rows = [
-        {"side": side, "full_loss": loss, "seconds": seconds}
-        for side, losses in zip(scaled_up.SIDES, ([2.0, 1.5], [1.48, 1.40]))
-        for loss, seconds in zip(losses, (10.0, 20.0))
-    ]
-    old, new = scaled_up.verdict(rows)
-    assert "does not reach 1.48; its best is 1.500" in old
-    assert "reaches 1.48 after 10 s; its best is 1.400" in new

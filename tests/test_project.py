@@ -13,6 +13,7 @@ import pytest
 from importlinter.cli import lint_imports
 
 import run
+from gptlib.instruments.install.wanted import pins
 from gptlib.instruments.publish import authoring
 
 ROOT = Path(__file__).parents[1]
@@ -107,7 +108,7 @@ def test_conda_gets_the_same_python_and_packages_as_pip():
 
 def test_every_dependency_is_pinned_exactly_and_says_why_it_is_there():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    for package, version in run.pins().items():
+    for package, version in pins(ROOT).items():
         line = next(line for line in text.splitlines() if f'"{package}=={version}"' in line)
         assert re.search(r"# .{10,}", line), f"say beside {package} what it is for"
 

@@ -1,5 +1,6 @@
 """run.py: copies that are never overwritten, one sentence for what goes wrong, and the next try goes on."""
 
+import ast
 import importlib.metadata
 import json
 import os
@@ -17,6 +18,7 @@ from browser import lab
 from nbformat.v4 import new_notebook
 
 import run
+from gptlib.instruments.install import wanted
 
 ROOT = Path(__file__).parents[1]
 
@@ -66,18 +68,26 @@ def test_a_deleted_copy_comes_back_fresh(lectures):
     assert texts(lectures[1]) == texts(lectures[0])
 
 
-@pytest.mark.parametrize("version", [(2, 7), (3, 10), (3, 14)])
+@pytest.mark.parametrize("version", [(3, 10), (3, 15), (2, 7)])
 def test_another_python_gets_one_sentence(version):
-    with pytest.raises(run.UserError, match=r"need 3\.11 to 3\.13; install one of these"):
+    with pytest.raises(run.UserError, match=r"need 3\.11 to 3\.14; install one of these"):
         run.check_python(version)
 
 
-def test_the_python_range_is_the_one_in_pyproject():
-    assert (
-        f'">={run.OLDEST[0]}.{run.OLDEST[1]},<3.{run.NEWEST[1] + 1}"'
-        in (ROOT / "pyproject.toml").read_text()
-    )
-    for version in (run.OLDEST, run.NEWEST):
+def test_the_pythons_are_the_same_wherever_they_are_named():
+    (_, oldest), (_, newest) = wanted.OLDEST, wanted.NEWEST
+    places = {
+        "pyproject.toml": f'requires-python = ">=3.{oldest},<3.{newest + 1}"',
+        "environment.yml": f"python >=3.{oldest},<3.{newest + 1}\n",
+        "README.md": f"Python 3.{oldest} to 3.{newest};",
+        ".ci/run": f"(3, {oldest}) <= sys.version_info[:2] <= (3, {newest})",
+        ".github/workflows/ci.yml": f'python: ["3.{oldest}", "3.{newest}"]',
+    }
+    for file, words in places.items():
+        assert words in (ROOT / file).read_text(encoding="utf-8"), f"{file} has no {words}"
+    tried = " ".join(f"python3.{minor}" for minor in range(newest, oldest - 1, -1))
+    assert f"in python3 {tried};" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for version in (wanted.OLDEST, wanted.NEWEST, sys.version_info):
         run.check_python(version)
 
 
@@ -91,10 +101,64 @@ def command(*arguments, folder=ROOT, **environment):
     )
 
 
-def test_an_unknown_command_and_a_missing_value_get_one_sentence():
-    for arguments in (["lba"], ["lab", "--torch-index"]):
-        done = command(*arguments)
-        assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("lba", "There is no command 'lba'; there are: lab, check, "),
+        ("check x", "check takes no arguments, and x came; it looks at all of my/."),
+        ("html a b", "html takes the name of one folder, and a b came."),
+        ("html --full", "html takes the name of one folder, and --full came."),
+        ("html README.md", "README.md is a file; html takes the name of a folder."),
+        ("refresh 77", "There is no notebook '77'; there are: 00, 01."),
+        ("refresh --all", "There is no notebook '--all'; there are: 00, 01."),
+        ("bench nope", "There is no benchmark 'nope'; there are: "),
+        ("pins nope", "'nope' is not pinned; there are: torch, numpy, "),
+        ("lab --torch-index", "--torch-index needs a value after it"),
+        ("test --torch-index=", "--torch-index needs a value after it"),
+        ("lab --torch-index --no-browser", "--torch-index needs a value after it"),
+        ("lab --port x", "--port is x; it must be a number from 0 to 65535."),
+    ],
+)
+def test_a_slip_of_the_command_line_gets_one_sentence_and_installs_nothing(
+    words, sentence, clone, capsys, monkeypatch
+):
+    monkeypatch.setattr(run, "become", lambda command: pytest.fail(f"started {command}"))
+    for name in ("notebooks/00_a.ipynb", "notebooks/01_b.ipynb", "README.md"):
+        (clone.root / name).parent.mkdir(exist_ok=True)
+        (clone.root / name).touch()
+    monkeypatch.chdir(clone.root)
+    assert run.main(words.split()) == 1
+    said = capsys.readouterr()
+    assert sentence in said.err and said.err.count("\n") == 1 and said.out == ""
+    assert clone.installed == []
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize("name", run.COMMANDS)
+def test_help_behind_a_command_shows_its_lines_and_starts_nothing(name, flag, capsys, monkeypatch):
+    monkeypatch.setitem(run.COMMANDS, name, lambda _: pytest.fail("it ran"))
+    assert run.main([name, flag]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"python run.py {name} ")
+    assert all(re.search(rf"\b{name}\b", line) for line in lines)
+    assert any(line.startswith("--torch-index") for line in lines) == (name in ("lab", "test"))
+
+
+def test_the_help_has_every_command():
+    done = command("--help")
+    named = re.findall(r"^    python run\.py (\w+)", done.stdout, re.M)
+    assert set(named) == set(run.COMMANDS)
+
+
+def test_run_py_starts_with_the_standard_library_alone_and_on_a_python_that_is_too_old():
+    code = "import run, sys; print(*[m.__file__ for m in sys.modules.values() if getattr(m, '__file__', None)])"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=ROOT, env={}, capture_output=True, text=True
+    )
+    ours = [Path(file) for file in done.stdout.split() if Path(file).is_relative_to(ROOT)]
+    assert {"run.py", "installing.py"} <= {path.name for path in ours}, done.stderr
+    for path in ours:
+        ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 7))
 
 
 def test_a_character_that_the_console_lacks_becomes_a_question_mark():
@@ -119,70 +183,56 @@ def test_a_taken_port_gets_one_sentence():
 
 @pytest.fixture
 def clone(tmp_path, monkeypatch):
-    """A copy of the project in which run.py would have to make an environment."""
-    for name in ("run.py", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path / name)
+    """A copy of the project in which run.py would have to make an environment; what it would install, in a list."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     monkeypatch.setattr(run, "ROOT", tmp_path)
-    monkeypatch.setattr(run, "VENV", tmp_path / ".venv")
     monkeypatch.delenv("GPTLIB_PYTHON")  # under which nothing is installed
-    return tmp_path
+    monkeypatch.setattr(wanted, "version_here", lambda package: None)
+
+    def install(root, venv, torch_index):
+        run.python_in(venv).parent.mkdir(parents=True, exist_ok=True)
+        run.python_in(venv).touch()
+        found.installed.append(torch_index)
+
+    found = SimpleNamespace(root=tmp_path, installed=[])
+    monkeypatch.setattr(run, "install", install)
+    return found
 
 
-def made(clone):
-    run.python_in(clone / ".venv").parent.mkdir(parents=True, exist_ok=True)
-    run.python_in(clone / ".venv").touch()
-
-
-def test_installing_happens_once_and_again_only_when_pyproject_changes(clone, monkeypatch):
-    calls = []
-    monkeypatch.setattr(run, "call", lambda c: (calls.append(c), made(clone))[1])
-    for _ in range(3):
-        assert run.environment() == str(run.python_in(clone / ".venv"))
-    assert [c[2] for c in calls] == ["venv", "pip"]
-    (clone / "pyproject.toml").write_text((clone / "pyproject.toml").read_text() + "\n# newer\n")
-    run.environment()
-    assert len(calls) == 4
-
-
-@pytest.mark.parametrize(
-    ("said", "sentence"),
-    [
-        ("OSError: [Errno 28] No space left on device", "The disk is full"),
-        ("NewConnectionError: getaddrinfo failed", "cannot reach its package index"),
-        (
-            "ERROR: Could not find a version that satisfies x\nlater",
-            "Could not find a version that satisfies x",
-        ),
-    ],
-)
-def test_a_failing_pip_gets_a_sentence_with_its_cause_and_the_next_try_installs(
-    clone, monkeypatch, said, sentence
+def test_installing_happens_once_and_again_when_pyproject_changes_or_the_folder_moves(
+    clone, monkeypatch
 ):
-    answers = [None, said, None, None]
-    monkeypatch.setattr(run, "call", lambda c: (made(clone), answers.pop(0))[1])
-    with pytest.raises(run.UserError, match=sentence):
-        run.environment()
-    assert not (clone / ".venv" / "installed.txt").exists()
+    for _ in range(3):
+        assert run.environment("URL") == str(run.python_in(clone.root / ".venv"))
+    assert clone.installed == ["URL"]
+    pyproject = clone.root / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text() + "\n# newer\n")
     run.environment()
-    assert answers == [] and (clone / ".venv" / "installed.txt").exists()
+    moved = clone.root / "moved"
+    moved.mkdir()
+    for name in (".venv", "pyproject.toml"):
+        shutil.move(clone.root / name, moved / name)
+    monkeypatch.setattr(run, "ROOT", moved)
+    run.environment()
+    assert len(clone.installed) == 3
 
 
-def test_another_index_is_for_torch_alone(clone, monkeypatch):
-    calls = []
-    monkeypatch.setattr(run, "call", lambda c: (calls.append(c), made(clone))[1])
-    run.environment("https://example.org/cpu")
-    with_index = [c for c in calls if "--index-url" in c]
-    assert len(with_index) == 1 and f"torch=={run.pins()['torch']}" in with_index[0]
-    assert not any(part.startswith("-e") for part in with_index[0])
+def test_an_interpreter_that_is_gone_is_installed_again(clone):
+    Path(run.environment()).unlink()
+    run.environment()
+    assert len(clone.installed) == 2
 
 
-def test_a_torch_outside_of_the_right_version_stays_visible(clone, monkeypatch):
-    calls = []
-    monkeypatch.setattr(run, "call", lambda c: (calls.append(c), made(clone))[1])
-    monkeypatch.setattr(run, "version_here", lambda package: run.pins()["torch"])
-    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
-    run.make_venv()
-    assert "--system-site-packages" in calls[0]
+def test_after_a_failed_installation_the_next_try_installs(clone, monkeypatch):
+    def failing(*_):
+        raise run.UserError("no network")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(run, "install", failing)
+        with pytest.raises(run.UserError, match="no network"):
+            run.environment()
+    run.environment()
+    assert len(clone.installed) == 1
 
 
 def test_a_full_disk_while_copying_gets_a_sentence(monkeypatch, capsys):
@@ -197,36 +247,49 @@ def test_a_full_disk_while_copying_gets_a_sentence(monkeypatch, capsys):
 @pytest.fixture
 def everything(clone, monkeypatch):
     """What the running interpreter has: gptlib from here, and every package as pinned; {name: version} to change."""
-    found = dict(run.pins(clone))
-    note = SimpleNamespace(read_text=lambda name: json.dumps({"url": clone.as_uri()}))
+    found = dict(wanted.pins(clone.root))
+    note = SimpleNamespace(read_text=lambda name: json.dumps({"url": clone.root.as_uri()}))
     monkeypatch.setattr(importlib.metadata, "distributions", lambda name: [note])
-    monkeypatch.setattr(run, "version_here", found.get)
-    monkeypatch.setattr(run, "call", lambda c: pytest.fail(f"run.py would install: {c}"))
+    monkeypatch.setattr(wanted, "version_here", found.get)
     return found
 
 
-def test_the_running_python_is_used_as_it_is_when_everything_is_in_it(everything):
-    assert run.running_python_fits() and run.environment() == sys.executable
+def test_the_running_python_is_used_as_it_is_when_everything_is_in_it(everything, clone):
+    assert wanted.running_python_fits(clone.root)
+    assert run.environment() == sys.executable
+    assert clone.installed == []
 
 
 @pytest.mark.parametrize("package", ["torch", "nbval"])
 @pytest.mark.parametrize("version", ["0.0.1", None])
-def test_a_package_of_another_version_or_none_is_not_everything(everything, package, version):
+def test_a_package_of_another_version_or_none_is_installed(everything, clone, package, version):
     everything[package] = version
-    assert not run.running_python_fits()
+    assert not wanted.running_python_fits(clone.root)
+    run.environment()
+    assert len(clone.installed) == 1
 
 
 @pytest.mark.parametrize("notes", [[], [{"url": "file:///another/copy"}], [None]])
-def test_a_gptlib_from_elsewhere_is_not_this_one(everything, monkeypatch, notes):
+def test_a_gptlib_from_elsewhere_is_not_this_one(everything, clone, monkeypatch, notes):
     found = [SimpleNamespace(read_text=lambda _, n=n: n and json.dumps(n)) for n in notes]
     monkeypatch.setattr(importlib.metadata, "distributions", lambda name: found)
-    assert not run.running_python_fits()
+    assert not wanted.running_python_fits(clone.root)
+
+
+def test_a_version_here_is_without_its_suffix_and_of_an_unknown_package_none(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "2.13.0+cpu")
+    assert wanted.version_here("torch") == "2.13.0"
+    monkeypatch.undo()
+    assert wanted.version_here("no-such-package") is None
 
 
 def test_a_python_that_is_named_is_used_and_nothing_is_installed(clone, monkeypatch):
-    monkeypatch.setenv("GPTLIB_PYTHON", "/my/python")
-    monkeypatch.setattr(run, "call", lambda c: pytest.fail(f"run.py would install: {c}"))
-    assert run.environment() == "/my/python"
+    monkeypatch.setenv("GPTLIB_PYTHON", sys.executable)
+    assert run.environment() == sys.executable
+    monkeypatch.setenv("GPTLIB_PYTHON", "/no/python")
+    with pytest.raises(run.UserError, match="GPTLIB_PYTHON is /no/python, which cannot be run"):
+        run.environment()
+    assert clone.installed == []
 
 
 def test_bench_lists_every_benchmark_with_its_first_line_and_knows_no_other(capsys):
@@ -241,13 +304,33 @@ def test_bench_lists_every_benchmark_with_its_first_line_and_knows_no_other(caps
     assert f"There is no benchmark 'nonsense'; there are: {names}" in capsys.readouterr().err
 
 
-def test_lab_opens_the_readers_copy_of_the_first_lecture(tmp_path):
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
     lectures = {name: new_notebook() for name in ("00_one.ipynb", "01_two.ipynb")}
-    with lab(tmp_path, lectures) as server:
-        entries = server.answer("/api/contents/my")["content"]
-        assert sorted(entry["name"] for entry in entries) == sorted(lectures)
-        with urllib.request.urlopen(f"{server.address}/?token=t", timeout=20) as reply:
-            assert reply.url.startswith(f"{server.address}/lab/tree/my/00_one.ipynb")
+    with lab(tmp_path_factory.mktemp("lab"), lectures) as found:
+        yield found
+
+
+def test_lab_opens_the_readers_copy_of_the_first_lecture(server):
+    entries = server.answer("/api/contents/my")["content"]
+    assert sorted(entry["name"] for entry in entries) == ["00_one.ipynb", "01_two.ipynb"]
+    with urllib.request.urlopen(f"{server.address}/?token=t", timeout=20) as reply:
+        assert reply.url.startswith(f"{server.address}/lab/tree/my/00_one.ipynb")
+
+
+def test_lab_offers_no_news_no_updates_and_no_extensions(server):
+    with urllib.request.urlopen(f"{server.address}/lab?token=t", timeout=20) as reply:
+        page = reply.read().decode()
+    config = json.loads(re.search(r"jupyter-config-data.*?>(.*?)</script>", page, re.S)[1])
+    off = {"apputils-extension:announcements", "extensionmanager-extension:plugin"}
+    assert {f"@jupyterlab/{name}" for name in off} <= set(config["disabledExtensions"])
+    static = Path(sys.prefix, "share", "jupyter", "lab", "static")
+    code = "".join(path.read_text(encoding="utf-8") for path in static.glob("*.js"))
+    assert all(f'"@jupyterlab/{name}"' in code for name in off), "JupyterLab has renamed a plugin"
+    assert config["extensionManager"]["name"] == "read-only"
+    assert server.answer("/lab/api/news") == {"news": []}
+    assert server.answer("/lab/api/update") == {"notification": None}
+    assert server.asked() == []
 
 
 def test_lab_original_opens_the_lectures_themselves(monkeypatch):

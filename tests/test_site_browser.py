@@ -5,11 +5,11 @@ from browser import chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from gptlib.instruments.publish import authoring
-from gptlib.instruments.publish.site.export import export
+from gptlib.instruments.publish.site.book import export
 
 TOY = '''
 import anywidget, traitlets
-from gptlib.instruments.authoring import WIDGET_VIEW
+from gptlib.instruments.publish.authoring import WIDGET_VIEW
 
 class Toy(anywidget.AnyWidget):
     _esm = """
@@ -38,12 +38,10 @@ class Toy(anywidget.AnyWidget):
 '''
 STILL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
-FORMULAS = (
-    r"$$\frac{QK^\top}{\sqrt{D}}$$"
-    + "\n\n"
-    + r"$$\begin{aligned} a &= b \\ abc &= b \end{aligned}$$"
-)
-WIDE = "\n\n" + "| a | long | row |" * 9 + "\n" + "|---|---|---|" * 9 + "\n"
+FORMULA = r"$$\frac{QK^\top}{\sqrt{D}} = " + " + ".join(20 * ["a"]) + "$$"
+ROW = "| a | long | row " * 9
+WIDE = f"\n\n{ROW}|\n{'|---' * 27}|\n{ROW}|\n\n"
+SOLUTION = "<details><summary>Solution</summary>\n\nSo.\n\n</details>\n\n**2.** Next."
 
 
 def stored(source):
@@ -53,17 +51,23 @@ def stored(source):
     return new_code_cell(source, execution_count=1, outputs=[output])
 
 
+def exported(root, **notebooks):
+    """The folder of an exported project with these notebooks, {name: cells}."""
+    (root / "notebooks").mkdir()
+    (root / "README.md").write_text("# Front\n\nWords.")
+    for name, cells in notebooks.items():
+        authoring.write(new_notebook(cells=cells), root / "notebooks" / f"{name}.ipynb")
+    export(root / "site", root)
+    return root / "site"
+
+
 @pytest.fixture(scope="module")
 def page_path(tmp_path_factory):
-    """The exported page of a notebook with two toys, the second with a count of its own, and a formula."""
-    root = tmp_path_factory.mktemp("toy")
-    (root / "notebooks").mkdir()
+    """The exported page of a notebook with two toys, the second with a count of its own, and a wide formula."""
     built = new_code_cell(TOY.replace("STILL", STILL), execution_count=1)
-    words = new_markdown_cell(r"# Toys" + "\n\n" + FORMULAS + WIDE)
-    notebook = new_notebook(cells=[words, built, stored("Toy()"), stored("Toy(count=10)")])
-    authoring.write(notebook, root / "notebooks" / "toys.ipynb")
-    export(root / "site", root)
-    return root / "site" / "toys.html"
+    words = new_markdown_cell(f"# Toys\n\nA perplexing word.\n\n{FORMULA}{WIDE}{SOLUTION}")
+    cells = [words, built, stored("Toy()"), stored("Toy(count=10)")]
+    return exported(tmp_path_factory.mktemp("toy"), toys=cells) / "notebooks" / "toys.html"
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +107,6 @@ def test_stored_widgets_answer_for_themselves_without_kernel_and_network(browser
     page.context.close()
 
 
-def test_the_module_stands_once_on_the_page(page_path):
-    assert page_path.read_text(encoding="utf-8").count("ends no script: \\u003c/script>") == 1
-
-
 def test_without_scripts_the_picture_is_there(browser, page_path):
     page, _ = opened(browser, page_path, java_script_enabled=False)
     assert page.locator("figure img").count() == 2
@@ -132,19 +132,11 @@ def test_a_fraction_is_drawn_over_two_lines(browser, page_path):
     page.context.close()
 
 
-def test_lines_of_a_formula_meet_at_their_equals_signs(browser, page_path):
+def test_the_next_exercise_stands_apart_from_a_solution(browser, page_path):
     page, _ = opened(browser, page_path)
-    left = page.locator("mtd[columnalign=right]")
-    ends = left.evaluate_all(
-        "all => all.map(one => one.lastElementChild.getBoundingClientRect().right)"
-    )
-    assert len(ends) == 2 and abs(ends[0] - ends[1]) < 1
-    page.context.close()
-
-
-def test_a_page_without_sections_has_the_whole_width(browser, page_path):
-    page, _ = opened(browser, page_path, viewport={"width": 1600, "height": 800})
-    assert page.locator("main").bounding_box()["width"] > 1000
+    above = page.locator("details").bounding_box()
+    below = page.get_by_text("2. Next.").bounding_box()
+    assert below["y"] - above["y"] - above["height"] >= 16
     page.context.close()
 
 
@@ -154,23 +146,53 @@ def test_a_phone_scrolls_down_and_never_sideways(browser, page_path):
     page.context.close()
 
 
+def test_the_first_live_picture_stands_on_the_front_page(browser, page_path):
+    page, complaints = opened(browser, page_path.parents[1] / "index.html")
+    page.locator("figure output").wait_for()
+    assert page.locator("figure output").inner_text().startswith("3 ") and complaints == []
+    page.context.close()
+
+
+def test_the_search_finds_a_page_from_the_file_system(browser, page_path):
+    page, complaints = opened(browser, page_path.parents[1] / "index.html")
+    page.get_by_label("Search").fill("perplexing")
+    page.get_by_label("Search").press("Enter")
+    found = page.locator("#search-results li a")
+    found.wait_for()
+    assert found.all_inner_texts() == ["Toys"] and complaints == []
+    found.click()
+    assert page.locator("h1").inner_text() == "Toys"
+    page.context.close()
+
+
+def test_what_does_not_fit_on_a_phone_can_be_scrolled_into_view(browser, page_path):
+    page, _ = opened(browser, page_path, viewport={"width": 400, "height": 800})
+    for place in (".formula", ".table-wrapper", ".highlight pre"):
+        end = page.locator(place).first.evaluate("it => (it.scrollLeft = 1e6, it.scrollLeft)")
+        assert end > 50, place
+    page.context.close()
+
+
 EXPLORER = """
-from gptlib.instruments.shipped import snapshots
-from gptlib.instruments.widgets import AttentionExplorer
+from gptlib.instruments.models.pretrained import snapshots
+from gptlib.instruments.show.explorer import AttentionExplorer
 from gptlib.tokenizer import CharTokenizer
 
 AttentionExplorer(None, CharTokenizer(), "wherefore art thou", steps=snapshots())
 """
 
 
+@pytest.fixture(scope="module")
+def looking(tmp_path_factory):
+    """The exported page of a notebook with an explorer."""
+    cells = [new_markdown_cell("# Looking"), stored(EXPLORER)]
+    return exported(tmp_path_factory.mktemp("looking"), looking=cells) / "notebooks/looking.html"
+
+
 def test_an_exported_explorer_hovers_locks_compares_and_steps_through_the_training(
-    browser, tmp_path
+    browser, looking
 ):
-    (tmp_path / "notebooks").mkdir()
-    notebook = new_notebook(cells=[new_markdown_cell("# Looking"), stored(EXPLORER)])
-    authoring.write(notebook, tmp_path / "notebooks" / "looking.ipynb")
-    export(tmp_path / "site", tmp_path)
-    page, complaints = opened(browser, tmp_path / "site" / "looking.html")
+    page, complaints = opened(browser, looking)
     explorer = page.locator(".gpt-explorer")
     explorer.wait_for()
     said = lambda: explorer.locator("[aria-live=polite]").inner_text()  # noqa: E731
@@ -182,6 +204,20 @@ def test_an_exported_explorer_hovers_locks_compares_and_steps_through_the_traini
     explorer.get_by_label("training step").press("Home")
     assert "layer 1 head 4" in said() and said() != formed
     explorer.get_by_label("compare two heads").check()
-    assert said().count("listens to") == 2
+    assert said().count("attends to") == 2
     assert explorer.get_by_label("prompt").is_disabled() and complaints == []
+    page.context.close()
+
+
+def test_the_theme_of_the_page_is_the_theme_of_what_lives_in_it(browser, looking):
+    page, _ = opened(browser, looking, color_scheme="light")
+    colour = "it => getComputedStyle(it).backgroundColor"
+    paper = lambda: page.locator(".gpt-explorer").evaluate(colour)  # noqa: E731
+    whole = lambda: page.locator("body").evaluate(colour)  # noqa: E731
+    page.locator(".gpt-explorer").wait_for()
+    light = paper()
+    assert light == whole()
+    page.evaluate("document.body.dataset.theme = 'dark'")  # what the button beside the title does
+    assert paper() == whole() != light
+    assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
     page.context.close()

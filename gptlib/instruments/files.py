@@ -34,9 +34,10 @@ def read_rows(path):
 
 
 def write_rows(path, rows, columns=None):
-    """Write rows, dicts of columns (the first row's by default), as a CSV file."""
+    """Write rows, dicts, as a CSV file with these columns (the first row's by default), and no others of the rows."""
+    columns = columns or list(rows[0])
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns or list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 

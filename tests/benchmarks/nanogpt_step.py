@@ -19,7 +19,7 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from gptlib.instruments.measure.catalogue.modern import SIZES, NanoConfig, nano_gpt
-from gptlib.instruments.measure.experiments import CORPUS, read_data
+from gptlib.instruments.measure.texts import CORPUS, read_data
 from gptlib.instruments.measure.timing import fastest
 from gptlib.train import next_token_loss, train
 

@@ -13,16 +13,17 @@ from pathlib import Path
 
 MY = Path(__file__).parents[3] / "my"
 CHECKED = re.compile(r"^\s*check\.(\w+)\(", re.M)
+SAID = re.compile(r"^(right|not right|not yet): .*", re.M)
 
 
 def said(cell):
-    """The last line that a cell's saved output printed, or ""."""
+    """The last line of a check that a cell's saved output holds, or ""."""
     printed = "".join(
         "".join(output["text"])
         for output in cell.get("outputs", [])
         if output.get("output_type") == "stream" and output.get("name") == "stdout"
     )
-    return printed.strip().rpartition("\n")[2]
+    return next((line.group() for line in reversed(list(SAID.finditer(printed)))), "")
 
 
 def state(cell):
@@ -37,7 +38,10 @@ def state(cell):
 
 
 def exercises(notebook):
-    """[(name of the check, state, what it said)] of a notebook that was read as JSON, in order."""
+    """[(name of the check, state, what it said)] of a notebook that was read as JSON, in order.
+
+    Of several checks in a cell the last one counts, as its line is the last that the cell prints.
+    """
     found = []
     for cell in notebook["cells"]:
         names = CHECKED.findall("".join(cell["source"])) if cell["cell_type"] == "code" else []
@@ -58,37 +62,38 @@ def untouched(path, brought):
     return hashlib.sha256(path.read_bytes()).hexdigest() == brought.get(path.name)
 
 
-def rows(path, brought):
-    """The lines of the table for one notebook: its states, then what is not right."""
-    name = f"{path.stem:28s}"
+def progress(path, brought):
+    """(what there is to say of a whole notebook, its exercises)."""
     try:
         found = exercises(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, LookupError, TypeError, AttributeError):
-        return [f"{name}cannot be read as a notebook"]
-    if not found:
-        return []
-    if untouched(path, brought):
-        return [f"{name}not opened yet"]
-    lines = [name + "".join(f"{word:12s}" for _, word, _ in found).rstrip()]
-    for number, (check, _, words) in enumerate(found, start=1):
-        if words:
-            lines.append(f'    {number} {check} looks like "{words}"')
-    return lines
+        return "cannot be read as a notebook", []
+    return ("not opened yet", []) if found and untouched(path, brought) else ("", found)
+
+
+def columns(words):
+    """A line of the table without its name."""
+    return "".join(f"{word!s:12s}" for word in words).rstrip()
 
 
 def table(folder=MY):
-    """The whole progress as text."""
+    """The whole progress as text: for each notebook its states, then what is not right."""
     if not folder.is_dir():
         return "There is no my/ yet: `python run.py lab` makes it, with a copy of each lecture for you."
     brought = copied(folder)
-    lines = [line for path in sorted(folder.glob("*.ipynb")) for line in rows(path, brought)]
-    if not lines:
+    seen = [(path.stem, *progress(path, brought)) for path in sorted(folder.glob("*.ipynb"))]
+    seen = [(name, whole, found) for name, whole, found in seen if whole or found]
+    if not seen:
         return "No notebook in my/ has an exercise; `python run.py lab` brings the lectures that are missing."
-    done = sum(len(re.findall(r"\bdone\b", line)) for line in lines if not line.startswith(" "))
-    heading = " " * 28 + "".join(f"{number:<12d}" for number in (1, 2, 3)).rstrip()
-    return "\n".join(
-        [heading, *lines, "", f"{done} done, as of when each notebook was last saved."]
-    )
+    most = max(len(found) for _, _, found in seen)
+    lines = [" " * 28 + columns(range(1, max(most, 3) + 1))]
+    for name, whole, found in seen:
+        lines.append(f"{name:28s}" + (whole or columns(state for _, state, _ in found)))
+        for number, (check, _, words) in enumerate(found, start=1):
+            if words:
+                lines.append(f"    {number} {check}: {words}")
+    done = sum(state == "done" for _, _, found in seen for _, state, _ in found)
+    return "\n".join([*lines, "", f"{done} done, as of when each notebook was last saved."])
 
 
 if __name__ == "__main__":

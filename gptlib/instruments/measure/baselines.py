@@ -21,5 +21,8 @@ def counted_baselines(data, vocab_size):
     return {
         "knows nothing": math.log(vocab_size),
         "letter frequencies": -(single / single.sum())[after].log().mean().item(),
-        "counted bigram": -(pairs / pairs.sum(dim=1, keepdim=True))[before, after].log().mean().item(),
+        "counted bigram": -(pairs / pairs.sum(dim=1, keepdim=True))[before, after]
+        .log()
+        .mean()
+        .item(),
     }

@@ -68,7 +68,9 @@ class LinearForOne(nn.Linear):
 
 def optimized_for_decoding(model):
     """A twin of model, with the same weights in the same memory, that reads single tokens faster."""
-    twin = copy.deepcopy(model, {id(weight): weight for weight in model.parameters()})
+    twin = with_fast_norms(
+        copy.deepcopy(model, {id(weight): weight for weight in model.parameters()})
+    )
     for module in twin.modules():
         if type(module) is nn.Linear:
             module.__class__ = LinearForOne

@@ -1,12 +1,14 @@
 """Tokenizers that are compared with characters: byte-pair encodings trained here, and GPT-2's, offline."""
 
+import json
 from pathlib import Path
 
 
 def train_bpe(text, vocab_size):
-    """A byte-pair encoding with vocab_size tokens learnt from text; .encode(text).tokens are its pieces.
+    """A byte-pair encoding with vocab_size tokens learned from text; pieces shows what it makes of a text.
 
-    Source: Sennrich et al. 2016, by the library `tokenizers`.
+    It knows the bytes that text has and drops all others: see with_all_bytes. Source: Sennrich et al. 2016, by the
+    library `tokenizers`.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -17,6 +19,35 @@ def train_bpe(text, vocab_size):
         [text], trainers.BpeTrainer(vocab_size=vocab_size, show_progress=False)
     )
     return tokenizer
+
+
+def with_all_bytes(tokenizer):
+    """tokenizer, from train_bpe, with a token more for every byte it lacks, so that it drops nothing of any text.
+
+    What it made of its own text it still makes, with the same ids.
+    """
+    from tokenizers import Tokenizer
+
+    state = json.loads(tokenizer.to_str())
+    vocabulary = state["model"]["vocab"]
+    missing = [sign for sign in BYTE_SIGNS.values() if sign not in vocabulary]
+    vocabulary.update({sign: len(vocabulary) + i for i, sign in enumerate(missing)})
+    return Tokenizer.from_str(json.dumps(state))
+
+
+def byte_signs():
+    """{byte: the character that stands for it in the vocabulary of a byte-level BPE}, as GPT-2's encoder has them."""
+    themselves = [
+        *range(33, 127),
+        *range(161, 173),
+        *range(174, 256),
+    ]  # what can be seen, and is no space
+    others = [byte for byte in range(256) if byte not in themselves]
+    return {b: chr(b) for b in themselves} | {b: chr(256 + i) for i, b in enumerate(others)}
+
+
+BYTE_SIGNS = byte_signs()
+BYTES = {sign: byte for byte, sign in BYTE_SIGNS.items()}
 
 
 def gpt2():
@@ -38,10 +69,26 @@ def gpt2():
 
 
 def pieces(tokenizer, text):
-    """The pieces of text as strings, for a CharTokenizer, a BPE from here or a tiktoken Encoding."""
+    """The pieces of text as strings, for a CharTokenizer, a BPE from here or a tiktoken Encoding.
+
+    A piece that holds only a part of a character is shown as its bytes: à may be "C3" and "A0".
+    """
     if hasattr(tokenizer, "stoi"):
         return [tokenizer.decode([token]) for token in tokenizer.encode(text)]
+    return [readable(piece) for piece in pieces_in_bytes(tokenizer, text)]
+
+
+def pieces_in_bytes(tokenizer, text):
+    """The pieces of text as bytes; put together they are the text."""
     found = tokenizer.encode(text)
-    if hasattr(found, "offsets"):
-        return [text[start:end] for start, end in found.offsets]
-    return [tokenizer.decode([token]) for token in found]
+    if hasattr(found, "tokens"):
+        return [bytes(BYTES[sign] for sign in token) for token in found.tokens]
+    return tokenizer.decode_tokens_bytes(found)
+
+
+def readable(piece):
+    """Bytes as the text they are, or in hexadecimal if they are none."""
+    try:
+        return piece.decode()
+    except UnicodeDecodeError:
+        return piece.hex(" ").upper()

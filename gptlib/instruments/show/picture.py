@@ -21,6 +21,7 @@ STYLE = {
 } | {"axes.facecolor": "none", "figure.facecolor": "none", "legend.frameon": False}
 SAMPLES = 9  # of what is drawn, in a description
 PNG = "image/png"
+MOST = 256  # colours of a PNG: it has a palette
 CHUNK = "gptlib"  # the name under which a PNG carries its description
 
 
@@ -65,7 +66,7 @@ class Picture(Figure):
         """The whole picture as PNG bytes, its description in them; the same bytes for the same data."""
         self._lay_out()
         self.canvas.draw()
-        return encode(few_colours(self._pixels()), self.description())
+        return encode(frequent_colours(self._pixels()), self.description())
 
     def png_of(self, data):
         """The picture with new data, as PNG bytes. Only what moves is drawn again: several times faster than png."""
@@ -81,7 +82,7 @@ class Picture(Figure):
         self.canvas.restore_region(self._background)
         for artist in self.moving:
             artist.axes.draw_artist(artist)
-        return encode(Image.fromarray(self._pixels()), compress_level=1)
+        return encode(Image.fromarray(self._pixels()), self.description(), compress_level=1)
 
     def _lay_out(self):
         """Find everything its place, once: a second time some things would move by a pixel."""
@@ -167,18 +168,16 @@ def coarse(array):
     )
 
 
-def few_colours(rgba):
-    """(H, W, 4) bytes as an image of at most 256 colours, for a small file: last bits are dropped."""
-    for bits in (5, 4, 3, 2):
-        kept = rgba >> (8 - bits)
-        kept[kept[..., 3] == 0] = 0  # what cannot be seen has no colour
-        codes = sum(kept[..., channel].astype(np.int32) << bits * channel for channel in range(4))
-        there = np.bincount(codes.ravel(), minlength=1 << 4 * bits) > 0
-        if there.sum() <= 256:
-            break
-    colours = np.flatnonzero(there)[:, None] >> bits * np.arange(4) & (1 << bits) - 1  # (N, 4)
-    image = Image.fromarray((there.cumsum() - 1)[codes].astype(np.uint8), "P")
-    image.putpalette((colours * 255 // ((1 << bits) - 1)).astype(np.uint8).tobytes(), "RGBA")
+def frequent_colours(rgba):
+    """(H, W, 4) bytes as an image of their MOST frequent colours; a rarer one is drawn in the nearest of those."""
+    rgba = np.where(rgba[..., 3:] == 0, np.uint8(0), rgba)  # what cannot be seen has no colour
+    codes = np.ascontiguousarray(rgba).view(np.uint32)[..., 0]
+    colours, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    colours = colours.view(np.uint8).reshape(-1, 4).astype(np.int32)
+    kept = colours[np.argsort(-counts, kind="stable")[:MOST]]
+    nearest = ((colours[:, None] - kept) ** 2).sum(axis=-1).argmin(axis=1).astype(np.uint8)
+    image = Image.fromarray(nearest[places].reshape(codes.shape), "P")
+    image.putpalette(kept.astype(np.uint8).tobytes(), "RGBA")
     return image
 
 

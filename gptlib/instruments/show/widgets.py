@@ -2,9 +2,12 @@
 
 import base64
 import html
+from pathlib import Path
 
+import anywidget
 import ipywidgets
 from ipywidgets import Dropdown, FloatSlider, IntSlider, SelectionSlider, Text, ToggleButtons
+from traitlets import Bytes, Int, Unicode
 
 from gptlib.instruments.show import plots
 from gptlib.instruments.show.picture import PNG
@@ -42,16 +45,29 @@ def step_slider(options, value=None, name=""):
     )
 
 
+class LivePicture(anywidget.AnyWidget):
+    """A PNG at its natural width, that of the page at most, with words for whoever cannot see it.
+
+    value: the bytes. alt: what it shows. sentence: stands below it, which is then paler, for it shows something else.
+    """
+
+    _esm = (Path(__file__).parent / "live_picture.js").read_text(encoding="utf-8")
+
+    value = Bytes().tag(sync=True)
+    width = Int().tag(sync=True)
+    alt = Unicode().tag(sync=True)
+    sentence = Unicode().tag(sync=True)
+
+
 class Controlled:
     """Controls over something: whenever one moves, show(data(**values of the controls)) shows it.
 
     data: a function of the controls' values, or raises ValueError with a sentence, which then stands below while what
-    was shown last stays. Attributes for tests and the curious: controls, shown (the last data), sentence.
+    was shown last stays. Attributes for tests and the curious: controls, shown (the last data).
     """
 
     def __init__(self, data, **controls):
         self.data, self.controls, self.shown = data, controls, None
-        self.sentence = ipywidgets.HTML()
         for control in controls.values():
             control.observe(self.redraw, names="value")
         self.redraw()
@@ -62,9 +78,9 @@ class Controlled:
         try:
             self.shown = self.data(**values)
         except ValueError as problem:
-            self.sentence.value = f"<p role='status'>{escaped(problem)}</p>"
+            self.say(str(problem))
             return
-        self.sentence.value = ""
+        self.say("")
         self.show(self.shown)
 
     def bundle(self, mime, content):
@@ -76,25 +92,23 @@ class Controlled:
 class Live(Controlled):
     """Controls over a picture: picture shows data(**values of the controls).
 
-    picture: a Picture. data: returns what the picture draws; see Controlled. image: the widget that shows it.
+    picture: a Picture. data: returns what the picture draws; see Controlled. image: the LivePicture that shows it.
     """
 
     def __init__(self, picture, data, **controls):
-        width, _ = picture.size
         self.picture = picture
-        self.image = ipywidgets.Image(
-            format="png",
-            alt=picture.alt_text,
-            layout=ipywidgets.Layout(width=f"{width}px", max_width="100%", align_self="flex-start"),
-        )
+        self.image = LivePicture(width=picture.size[0], alt=picture.alt_text)
         super().__init__(data, **controls)
-        self.box = ipywidgets.VBox([*controls.values(), self.image, self.sentence])
+        self.box = ipywidgets.VBox([*controls.values(), self.image])
 
     def __repr__(self):
         return f"{self.picture!r} with {', '.join(self.controls)}"
 
     def show(self, data):
         self.image.value = self.picture.png_of(data)
+
+    def say(self, sentence):
+        self.image.sentence = sentence
 
     def _repr_mimebundle_(self, **_):
         width, height = self.picture.size
@@ -107,7 +121,7 @@ class LiveHTML(Controlled):
 
     def __init__(self, alt_text, data, **controls):
         self.alt_text = alt_text
-        self.html = ipywidgets.HTML()
+        self.html, self.sentence = ipywidgets.HTML(), ipywidgets.HTML()
         super().__init__(data, **controls)
         self.box = ipywidgets.VBox([*controls.values(), self.html, self.sentence])
 
@@ -116,6 +130,9 @@ class LiveHTML(Controlled):
 
     def show(self, html):
         self.html.value = html
+
+    def say(self, sentence):
+        self.sentence.value = f"<p role='status'>{escaped(sentence)}</p>" if sentence else ""
 
     def _repr_mimebundle_(self, **_):
         return self.bundle("text/html", self.shown)

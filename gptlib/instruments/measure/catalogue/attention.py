@@ -1,32 +1,26 @@
 """The experiments of notebooks 04 to 06: variants that swap a part of attention from outside."""
 
 import math
-from dataclasses import replace
 
 import torch
 import torch.nn as nn
 
 from gptlib.attention import CausalSelfAttention, Head
-from gptlib.instruments.measure.experiments import Experiment, Variant
+from gptlib.instruments.measure.catalogue.common import (
+    LECTURE,
+    LECTURE_SIZES,
+    C,
+    T,
+    language_model,
+    without_wo,
+)
+from gptlib.instruments.measure.catalogue.measures import (
+    last_position_loss,
+    last_position_loss_without_mask,
+)
+from gptlib.instruments.measure.experiment import Experiment, Variant
 from gptlib.instruments.models.inspection import without_mask
-from gptlib.model import LanguageModel
-from gptlib.train import TrainConfig, evaluating, next_token_loss
-
-V, C, T = 65, 32, 8  # the lecture's vocabulary, width and context
-LECTURE = TrainConfig(steps=5000, batch_size=32, block_size=T, learning_rate=1e-3)
-SIZES = {"n_embd": C}
-
-
-def language_model(body, n_embd=C):
-    """A LanguageModel of the lecture's sizes around body."""
-    return LanguageModel(V, T, n_embd, body)
-
-
-def without_wo(attention):
-    """attention without its output projection."""
-    attention.proj = nn.Identity()
-    return attention
-
+from gptlib.train import TrainConfig
 
 # ---- 04: do two of q, k, v do?
 
@@ -52,6 +46,29 @@ def drop(part):
     return lambda head: setattr(head, part, nn.Identity())
 
 
+class Rearranged(nn.Module):
+    """The keys as the queries times a fixed matrix (D, D), so that the scores are q matrix qᵀ."""
+
+    def __init__(self, query, matrix):
+        super().__init__()
+        self.query = query
+        self.register_buffer("matrix", matrix, persistent=False)
+
+    def forward(self, x):
+        return self.query(x) @ self.matrix
+
+
+def rearrange(matrix):
+    """A change: one learned matrix for queries and keys, but the keys go through a fixed one as well."""
+    return lambda head: setattr(head, "key", Rearranged(head.query, matrix))
+
+
+# q · k of two tokens stays the same when they change roles if this matrix is symmetric. The identity, which is q = k,
+# is; so is the one that negates half of the channels, but under that one a token's score with itself may be negative.
+HALF_NEGATED = torch.diag(torch.tensor([1.0, -1.0]).repeat(C // 2))
+ROLLED = torch.eye(C).roll(1, dims=-1)  # not symmetric: each channel meets the one before it
+
+
 def narrow(head, size=C // 2):
     """A change: queries and keys of half the size, so that all three matrices have as many weights as two full ones."""
     head.query, head.key = nn.Linear(C, size, bias=False), nn.Linear(C, size, bias=False)
@@ -64,6 +81,8 @@ TWO_OF_QKV = Experiment(
         "q, k, v": head_with(lambda head: None),
         "q, k, v, as small": head_with(narrow),
         "q = k": head_with(share("key", "query")),
+        "k = q, half negated": head_with(rearrange(HALF_NEGATED)),
+        "k = q, rolled": head_with(rearrange(ROLLED)),
         "k = v": head_with(share("value", "key")),
         "q = v": head_with(share("value", "query")),
         "no q": head_with(drop("query")),
@@ -71,39 +90,11 @@ TWO_OF_QKV = Experiment(
         "no v": head_with(drop("value")),
     },
     LECTURE,
-    sizes=SIZES,
+    sizes=LECTURE_SIZES,
 )
 
 
 # ---- 05: the mask and the scale
-
-
-@torch.no_grad()
-def loss_at(trained, position):
-    """The loss at one position of a window, in nats, mean over windows of the validation part; nan if they end before.
-
-    position: counted from 1. A window begins at every eighth character, or at every T-th if that is more often.
-    """
-    T = trained.config.block_size
-    if position > T:
-        return math.nan
-    windows = trained.data[1].unfold(0, T + 1, min(T, 8))  # (N, T + 1)
-    total = 0.0
-    with evaluating(trained.model):
-        for part in windows.split(512):
-            logits = trained.model(part[:, :position])[:, -1:]
-            total += next_token_loss(logits, part[:, position : position + 1]).item() * len(part)
-    return total / len(windows)
-
-
-def last_position_loss(trained):
-    """The loss at the last position of every window."""
-    return loss_at(trained, trained.config.block_size)
-
-
-def last_position_loss_without_mask(trained):
-    """The same, with the mask taken away from the trained model."""
-    return last_position_loss(replace(trained, model=without_mask(trained.model)))
 
 
 def heads_in_a_row(layers):
@@ -116,7 +107,7 @@ MASK_AT_TEST = Experiment(
     "Trained with the mask: is it needed when the model writes?",
     {f"{n} layer{'s' * (n > 1)}": Variant(lambda n=n: heads_in_a_row(n)) for n in (1, 2, 3)},
     LECTURE,
-    sizes=SIZES,
+    sizes=LECTURE_SIZES,
     measures={"last": last_position_loss, "last_no_mask": last_position_loss_without_mask},
 )
 
@@ -128,25 +119,15 @@ NO_MASK = Experiment(
         "without mask": Variant(lambda: without_mask(heads_in_a_row(2))),
     },
     LECTURE,
-    sizes=SIZES,
+    sizes=LECTURE_SIZES,
 )
-
-
-class Times(nn.Module):
-    """Multiplies by a constant."""
-
-    def __init__(self, factor):
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, x):
-        return self.factor * x
 
 
 def scaled_head(head_size, scale, n_embd=64):
     """One head of head_size whose scores are multiplied by scale in place of 1/√head_size, brought back to n_embd."""
     head = Head(n_embd, head_size, T)
-    head.query = nn.Sequential(head.query, Times(scale * math.sqrt(head_size)))
+    factor = scale * math.sqrt(head_size)
+    head.query.register_forward_hook(lambda layer, x, query: factor * query)
     return language_model(nn.Sequential(head, nn.Linear(head_size, n_embd)), n_embd)
 
 
@@ -167,18 +148,21 @@ SCALING = Experiment(
 
 # ---- 06: several heads, and Wo
 
+
+def several_heads(n_head, wo):
+    """Attention of the stream's width, cut into n_head, with Wo or without."""
+    attention = CausalSelfAttention(C, n_head)
+    return language_model(attention if wo else without_wo(attention))
+
+
 HEADS = Experiment(
     "heads",
     "How many heads at the same width, with and without Wo?",
     {
-        f"{n} head{'s' * (n > 1)}{', Wo' if wo else ''}": Variant(
-            lambda n=n, wo=wo: language_model(
-                (lambda a: a if wo else without_wo(a))(CausalSelfAttention(C, n))
-            )
-        )
+        f"{n} head{'s' * (n > 1)}{', Wo' * wo}": Variant(lambda n=n, wo=wo: several_heads(n, wo))
         for n in (1, 2, 4, 8)
         for wo in (False, True)
     },
     LECTURE,
-    sizes=SIZES,
+    sizes=LECTURE_SIZES,
 )

@@ -7,17 +7,16 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from gptlib.instruments.measure.catalogue.practice import tied
-from gptlib.instruments.measure.experiments import Experiment, Variant
-from gptlib.instruments.measure.recipes import matrices_and_rest, start_from
+from gptlib.instruments.measure.catalogue.common import start_from, tied, weights_of
+from gptlib.instruments.measure.experiment import Experiment, Variant
 from gptlib.instruments.models.fast import with_fast_norms
 from gptlib.layers import FeedForward
 from gptlib.model import GPT, GPTConfig
 from gptlib.modern import (
     CombinedOptimizer,
     ModernAttention,
+    ModernConfig,
     ModernGPT,
-    Muon,
     RMSNorm,
     SquaredReLUFeedForward,
     zero_projections,
@@ -60,8 +59,7 @@ def swap(model, ffwd=None, norm=None):
 
 def untied(sizes=SIZES):
     """GPT as nanoGPT has it, but for its head: GELU, no biases, torch's own LayerNorm, a start of size 0.02."""
-    model = GPT(sizes)
-    start_from(model, 0.02)
+    model = start_from(GPT(sizes), 0.02)
     swap(model, GELUFeedForward, lambda C: nn.LayerNorm(C, bias=False))
     return without_biases(model)
 
@@ -79,8 +77,7 @@ class Clipped:
         self.param_groups, self.zero_grad = optimizer.param_groups, optimizer.zero_grad
 
     def step(self):
-        weights = [weight for group in self.param_groups for weight in group["params"]]
-        nn.utils.clip_grad_norm_(weights, self.longest)
+        nn.utils.clip_grad_norm_(weights_of(self), self.longest)
         self.optimizer.step()
 
 
@@ -165,11 +162,6 @@ def with_attention(model, norm=False, rope=False):
     return with_fast_norms(model)
 
 
-def with_squared_relu(model):
-    """model with ReLU² in place of GELU."""
-    return swap(model, SquaredReLUFeedForward)
-
-
 @dataclass(frozen=True)
 class ModernNanoConfig(NanoConfig):
     """nanoGPT's recipe with another schedule, another optimizer, or both.
@@ -188,13 +180,14 @@ class ModernNanoConfig(NanoConfig):
     def optimizer(self, model):
         if not self.muon:
             return super().optimizer(model)
-        matrices, rest = matrices_and_rest(model)
-        return Clipped(
-            CombinedOptimizer(Muon(matrices, self.learning_rate), decayed(rest, self.learning_rate))
-        )
+        muon, rest = ModernConfig(learning_rate=self.learning_rate).optimizer(model).optimizers
+        adamw = decayed(weights_of(rest), self.learning_rate)
+        return Clipped(CombinedOptimizer(muon, adamw))
 
 
-FASTER = 8e-3  # the best of a few rates for Muon; AdamW does not bear it
+# the best of a few rates for Muon; AdamW does not bear it
+FASTER = {"muon": True, "learning_rate": 8e-3}
+TOGETHER = FASTER | {"linear": True, "warmup": 10}
 
 PARTS = Experiment(
     "modern_parts",
@@ -204,19 +197,14 @@ PARTS = Experiment(
         "RMSNorm": Variant(lambda: with_fast_norms(swap(nano_gpt(), norm=RMSNorm))),
         "RoPE": Variant(lambda: with_attention(nano_gpt(), rope=True)),
         "QK-norm": Variant(lambda: with_attention(nano_gpt(), norm=True)),
-        "ReLU²": Variant(lambda: with_squared_relu(nano_gpt())),
+        "ReLU²": Variant(lambda: swap(nano_gpt(), SquaredReLUFeedForward)),
         "zero projections": Variant(lambda: zero_projections(nano_gpt())),
         "untied head": Variant(untied),
         "linear decay": Variant(nano_gpt, {"linear": True}),
         "lr 4e-3": Variant(nano_gpt, {"learning_rate": 4e-3}),
-        "Muon": Variant(nano_gpt, {"muon": True, "learning_rate": FASTER}),
-        "together": Variant(
-            modern_gpt, {"muon": True, "linear": True, "learning_rate": FASTER, "warmup": 10}
-        ),
-        "and the letter before": Variant(
-            lambda: with_previous_token(modern_gpt()),
-            {"muon": True, "linear": True, "learning_rate": FASTER, "warmup": 10},
-        ),
+        "Muon": Variant(nano_gpt, FASTER),
+        "together": Variant(modern_gpt, TOGETHER),
+        "and the letter before": Variant(lambda: with_previous_token(modern_gpt()), TOGETHER),
     },
     ModernNanoConfig(steps=500),  # a quarter of the recipe: where the speedrun lives
     seeds=3,

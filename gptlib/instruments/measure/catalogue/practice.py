@@ -1,23 +1,13 @@
 """The experiments about choices around a finished GPT: its text, its context, its vocabulary, its batches."""
 
-import math
-
-from gptlib.instruments.measure.catalogue.attention import V, loss_at
-from gptlib.instruments.measure.catalogue.transformer import SMALL
-from gptlib.instruments.measure.experiments import Experiment, Variant
+from gptlib.instruments.measure.catalogue.common import SMALL, SMALL_SIZES, small_gpt, tied
+from gptlib.instruments.measure.catalogue.measures import (
+    bits_per_character,
+    characters_per_token,
+    loss_at,
+)
+from gptlib.instruments.measure.experiment import Experiment, Variant
 from gptlib.instruments.models.subwords import train_bpe
-from gptlib.model import GPT, GPTConfig
-from gptlib.train import full_loss
-
-TOKENS = (
-    SMALL.batch_size * SMALL.block_size
-)  # a step, in every experiment of this file but the one on batches
-
-
-def sized_gpt(vocab_size=V, block_size=SMALL.block_size, n_embd=64, dropout=0.0):
-    """A GPT of two blocks."""
-    return GPT(GPTConfig(vocab_size, block_size, n_embd, n_head=4, n_layer=2, dropout=dropout))
-
 
 # ---- dropout against size and text
 
@@ -26,7 +16,7 @@ DROPOUT_SIZE = Experiment(
     "For which sizes of model and text does dropout help?",
     {
         f"{text}, C {n_embd}, dropout {p:g}": Variant(
-            lambda n_embd=n_embd, p=p: sized_gpt(n_embd=n_embd, dropout=p), share=share
+            lambda n_embd=n_embd, p=p: small_gpt(n_embd=n_embd, dropout=p), share=share
         )
         for text, share, sizes, rates in (
             ("a fiftieth", 0.02, (32, 64, 128), (0.0, 0.2, 0.4)),
@@ -43,6 +33,7 @@ DROPOUT_SIZE = Experiment(
 
 # ---- context length
 
+TOKENS = SMALL.batch_size * SMALL.block_size  # a step, whatever the context
 POSITIONS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 CONTEXT = Experiment(
@@ -50,20 +41,20 @@ CONTEXT = Experiment(
     "How much does a longer context bring, and where in the block?",
     {
         f"T {T}": Variant(
-            lambda T=T: sized_gpt(block_size=T), {"block_size": T, "batch_size": TOKENS // T}
+            lambda T=T: small_gpt(block_size=T), {"block_size": T, "batch_size": TOKENS // T}
         )
         for T in POSITIONS
     }
     | {
         f"T {T}, {4 * SMALL.steps:,} steps": Variant(
-            lambda T=T: sized_gpt(block_size=T),
+            lambda T=T: small_gpt(block_size=T),
             {"block_size": T, "batch_size": TOKENS // T, "steps": 4 * SMALL.steps},
         )
         for T in (32, 128)
     },
     SMALL,
     seeds=3,
-    sizes={"n_embd": 64, "n_layer": 2},
+    sizes=SMALL_SIZES,
     measures={
         f"at_{position}": lambda trained, position=position: loss_at(trained, position)
         for position in POSITIONS
@@ -87,18 +78,6 @@ class BPE:
         return found.ids
 
 
-def bits_per_character(trained):
-    """The validation loss shared out over the characters that its tokens stand for, in bits."""
-    val_tokens = trained.data[1]
-    nats = full_loss(trained.model, val_tokens, trained.config.block_size) * (len(val_tokens) - 1)
-    return nats / trained.characters / math.log(2)
-
-
-def characters_per_token(trained):
-    """How many characters of the validation text a token stands for."""
-    return trained.characters / len(trained.data[1])
-
-
 BITS = {"bits_per_character": bits_per_character, "characters_per_token": characters_per_token}
 
 
@@ -110,14 +89,14 @@ def bpe_of(vocab_size):
 VOCABULARY = Experiment(
     "vocabulary",
     "Characters or larger pieces: which model says the text in fewer bits?",
-    {"characters": Variant(sized_gpt)}
+    {"characters": Variant(small_gpt)}
     | {
-        f"BPE {size}": Variant(lambda size=size: sized_gpt(vocab_size=size), tokenizer=bpe_of(size))
+        f"BPE {size}": Variant(lambda size=size: small_gpt(vocab_size=size), tokenizer=bpe_of(size))
         for size in (256, 1024, 4096)
     },
     SMALL,
     seeds=3,
-    sizes={"n_embd": 64, "n_layer": 2},
+    sizes=SMALL_SIZES,
     measures=BITS,
 )
 
@@ -125,24 +104,18 @@ VOCABULARY = Experiment(
 # ---- one table for both ends
 
 
-def tied(model):
-    """model with one table to embed tokens and to score them (Press and Wolf 2017)."""
-    model.lm_head.weight = model.token_embedding_table.weight
-    return model
-
-
 TIED = Experiment(
     "tied",
     "Must lm_head have a table of its own?",
     {
-        "characters, untied": Variant(sized_gpt),
-        "characters, tied": Variant(lambda: tied(sized_gpt())),
-        "BPE 1024, untied": Variant(lambda: sized_gpt(1024), tokenizer=bpe_of(1024)),
-        "BPE 1024, tied": Variant(lambda: tied(sized_gpt(1024)), tokenizer=bpe_of(1024)),
+        "characters, untied": Variant(small_gpt),
+        "characters, tied": Variant(lambda: tied(small_gpt())),
+        "BPE 1024, untied": Variant(lambda: small_gpt(1024), tokenizer=bpe_of(1024)),
+        "BPE 1024, tied": Variant(lambda: tied(small_gpt(1024)), tokenizer=bpe_of(1024)),
     },
     SMALL,
     seeds=3,
-    sizes={"n_embd": 64, "n_layer": 2},
+    sizes=SMALL_SIZES,
     measures=BITS,
 )
 
@@ -154,12 +127,12 @@ BATCH = Experiment(
     "Which learning rate for which batch, when all see as many tokens?",
     {
         f"batch {batch}, lr {lr:g}": Variant(
-            sized_gpt, {"batch_size": batch, "steps": 16_000 // batch, "learning_rate": lr}
+            small_gpt, {"batch_size": batch, "steps": 16_000 // batch, "learning_rate": lr}
         )
         for batch in (8, 32, 128)
         for lr in (1e-3, 3e-3, 1e-2, 3e-2)
     },
     SMALL,
     seeds=3,
-    sizes={"n_embd": 64, "n_layer": 2},
+    sizes=SMALL_SIZES,
 )

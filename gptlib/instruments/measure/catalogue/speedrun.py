@@ -16,7 +16,8 @@ from gptlib.instruments.measure.catalogue.modern import (
     nano_gpt,
     with_previous_token,
 )
-from gptlib.instruments.measure.experiments import Experiment, Variant, losses
+from gptlib.instruments.measure.experiment import Experiment, Variant
+from gptlib.instruments.measure.results import losses_in, stored_rows
 from gptlib.modern import ModernConfig
 from gptlib.train import train
 
@@ -24,29 +25,32 @@ SMALLER = replace(SIZES, n_layer=2)
 SHORT = {"batch_size": 12, "block_size": 64}
 
 
-def sides():
-    """{variant: (mean loss, median seconds)} of the speedrun's rows."""
-    losses_of, seconds_of = losses("speedrun"), losses("speedrun", "seconds")
+def sides(rows=None):
+    """{variant: (mean loss, median seconds)} of the speedrun's rows, the stored ones unless given."""
+    rows = stored_rows(SPEEDRUN) if rows is None else rows
+    seconds = losses_in(rows, "seconds")
     return {
-        name: (statistics.fmean(losses_of[name]), statistics.median(seconds_of[name]))
-        for name in losses_of
+        name: (statistics.fmean(values), statistics.median(seconds[name]))
+        for name, values in losses_in(rows).items()
     }
 
 
-def ratios():
+def ratios(rows=None):
     """{variant: how many times fewer seconds than the recipe} for those that reach its mean loss."""
-    goal, slow = sides()[RECIPE]
-    return {
-        name: slow / seconds
-        for name, (loss, seconds) in sides().items()
-        if name != RECIPE and loss <= goal
-    }
+    found = sides(rows)
+    goal, slow = found.pop(RECIPE)
+    return {name: slow / seconds for name, (loss, seconds) in found.items() if loss <= goal}
 
 
-def verdict():
+def verdict(rows):
     """What the speedrun prints below its table."""
-    fast = ", ".join(f"{name} in 1/{ratio:.1f} of the seconds" for name, ratio in ratios().items())
-    return f"the recipe's mean loss of {sides()[RECIPE][0]:.3f} is reached by {fast or 'nobody'}"
+    if RECIPE not in sides(rows):
+        return f"a ratio needs runs of {RECIPE}, too"
+    fast = ", ".join(
+        f"{name} in 1/{ratio:.1f} of the seconds" for name, ratio in ratios(rows).items()
+    )
+    goal = sides(rows)[RECIPE][0]
+    return f"the recipe's mean loss of {goal:.3f} is reached by {fast or 'nobody'}"
 
 
 SPEEDRUN = Experiment(
@@ -88,9 +92,8 @@ def step_cost(trained, steps=40):
             began = time.perf_counter()
             next(run)
             seconds.append(time.perf_counter() - began)
-    mine, recipe = (
-        statistics.median(seconds[5:]) for seconds in took
-    )  # the first evaluate, and warm up
+    # the first of each evaluate, and warm up
+    mine, recipe = (statistics.median(seconds[5:]) for seconds in took)
     return mine / recipe
 
 
@@ -116,8 +119,9 @@ def reached():
     None in place of the pair where none does.
     """
     goal, found = sides()[RECIPE][0], {}
-    of_loss, of_cost = losses("steps_to_goal"), losses("steps_to_goal", "step_cost")
-    for name, values in of_loss.items():
+    rows = stored_rows(STEPS_TO_GOAL)
+    of_cost = losses_in(rows, "step_cost")
+    for name, values in losses_in(rows).items():
         part, steps = name.removesuffix(" steps").rsplit(", ", 1)
         found.setdefault(part, None)
         if found[part] is None and statistics.fmean(values) <= goal:

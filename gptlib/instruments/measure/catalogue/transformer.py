@@ -1,24 +1,26 @@
-"""The ladder, and the experiments of notebooks 07 to 10: what stands around attention, swapped from outside."""
+"""The experiments of notebooks 07 to 10: what stands around attention, swapped from outside."""
 
 import math
 
 import torch
 import torch.nn as nn
 
-from gptlib.attention import CausalSelfAttention, Head
-from gptlib.bigram import BigramLanguageModel
-from gptlib.instruments.measure.catalogue.attention import (
+from gptlib.attention import CausalSelfAttention
+from gptlib.instruments.measure.catalogue.common import (
     LECTURE,
-    SIZES,
+    LECTURE_SIZES,
+    SMALL,
+    SMALL_SIZES,
     C,
     T,
     V,
     language_model,
+    small_gpt,
     without_wo,
 )
-from gptlib.instruments.measure.experiments import Experiment, Variant
+from gptlib.instruments.measure.experiment import Experiment, Variant
 from gptlib.layers import Block, FeedForward, LayerNorm
-from gptlib.model import GPT, GPTConfig, LanguageModel
+from gptlib.model import LanguageModel
 from gptlib.train import TrainConfig
 
 
@@ -60,46 +62,6 @@ def normed(kind, layers, n_embd=C):
     for block in blocks:
         block.ln1, block.ln2 = norm(n_embd), norm(n_embd)
     return nn.Sequential(*blocks, *([] if kind == "post" else [norm(n_embd)]))
-
-
-def torchs_start(model):
-    """model with the random numbers that torch gives its layers by itself, in place of GPT's."""
-    for module in model.modules():
-        if isinstance(module, nn.Linear | nn.Embedding):
-            module.reset_parameters()
-    return model
-
-
-def gpt(dropout=0.0):
-    """A GPT of the lecture's small sizes."""
-    return GPT(GPTConfig(V, T, C, n_head=4, n_layer=3, dropout=dropout))
-
-
-LADDER = Experiment(
-    "ladder",
-    "What does each piece of the model bring, one at a time?",
-    {
-        "bigram": Variant(lambda: BigramLanguageModel(V)),
-        "bigram, lr 1e-2": Variant(lambda: BigramLanguageModel(V), {"learning_rate": 1e-2}),
-        "no attention": Variant(lambda: language_model(nn.Identity())),
-        "one head": Variant(lambda: language_model(Head(C, C, T))),
-        "4 heads": Variant(lambda: language_model(without_wo(CausalSelfAttention(C, 4)))),
-        "4 heads + Wo": Variant(lambda: language_model(CausalSelfAttention(C, 4))),
-        "+ feed-forward, 1×": Variant(
-            lambda: language_model(
-                nn.Sequential(CausalSelfAttention(C, 4), FeedForward(C, expansion=1))
-            )
-        ),
-        "feed-forward, 4×": Variant(lambda: language_model(plain(1))),
-        "3 blocks, no residual": Variant(lambda: language_model(plain(3))),
-        "+ residual": Variant(lambda: language_model(residual(3))),
-        "+ LayerNorm": Variant(lambda: torchs_start(gpt())),
-        "+ better start": Variant(gpt),
-        "+ dropout 0.2": Variant(lambda: gpt(dropout=0.2)),
-    },
-    LECTURE,
-    sizes=SIZES,
-)
 
 
 # ---- 07: with feed-forward there, why lm_head?
@@ -148,7 +110,7 @@ RESIDUAL = Experiment(
     }
     | {"3 blocks, residual, no Wo": Variant(lambda: language_model(residual(3, wo=False)))},
     LECTURE,
-    sizes=SIZES,
+    sizes=LECTURE_SIZES,
 )
 
 
@@ -168,18 +130,11 @@ NORM = Experiment(
     },
     TrainConfig(steps=1500, batch_size=32, block_size=T, learning_rate=1e-3),
     seeds=3,
-    sizes=SIZES,
+    sizes=LECTURE_SIZES,
 )
 
 
 # ---- 10: positions, dropout
-
-SMALL = TrainConfig(steps=1500, batch_size=16, block_size=32, learning_rate=3e-3)
-
-
-def small_gpt(dropout=0.0):
-    """A GPT with a context that is long enough for positions to matter."""
-    return GPT(GPTConfig(V, block_size=32, n_embd=64, n_head=4, n_layer=2, dropout=dropout))
 
 
 def sinusoids(positions, n_embd):
@@ -211,7 +166,7 @@ POSITION = Experiment(
         for kind in ("learned", "frozen random", "sinusoidal", "none")
     },
     SMALL,
-    sizes={"n_embd": 64, "n_layer": 2},
+    sizes=SMALL_SIZES,
 )
 
 DROPOUT = Experiment(
@@ -226,5 +181,5 @@ DROPOUT = Experiment(
     },
     SMALL,
     seeds=3,
-    sizes={"n_embd": 64, "n_layer": 2},
+    sizes=SMALL_SIZES,
 )

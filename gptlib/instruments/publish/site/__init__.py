@@ -1,6 +1,5 @@
-"""The notebooks as pages for the browser that work offline from the file system: `python run.py html [FOLDER]`.
+"""The notebooks as a book of web pages that works offline from the file system: `python run.py html [FOLDER]`.
 
-`formulas` turns LaTeX into MathML, `links` says where a link leads, `text` turns Markdown into HTML and `body` a whole
-notebook, `live` keeps anywidgets moving without a kernel, `folder` puts all of it in place in one piece, and `export`
-calls them in turn.
+Sphinx with the theme Furo makes the pages. `text` gives it a notebook as Markdown, `live` keeps anywidgets moving
+without a kernel, `formulas` typesets, `folder` puts all of it in place in one piece, and `book` calls them in turn.
 """

@@ -2,22 +2,19 @@
 
 import sys
 import time
-from pathlib import Path
 
-from gptlib.instruments.publish.site.export import export
+from gptlib.instruments.publish.site.book import export
 
 
-def main(arguments):
-    """Export into the folder named in arguments and say how long it took."""
-    if len(arguments) != 1:
-        sys.exit(__doc__)
+def main(folder):
+    """Export into folder and say how long it took."""
     started = time.perf_counter()
     try:
-        index = export(Path(arguments[0]), say=lambda words: print(words, flush=True))
+        front = export(folder, say=lambda words: print(words, flush=True))
     except (ValueError, OSError) as problem:
         sys.exit(f"{problem}\nNo page was written.")
-    print(f"{time.perf_counter() - started:.1f} seconds; open {index} in a browser.")
+    print(f"{time.perf_counter() - started:.1f} seconds; open {front} in a browser.")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1])

@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 NOTE = ".site.json"
 
@@ -20,45 +18,27 @@ def digests(folder):
     }
 
 
-def noted(folder):
-    """The digests that the last export left in folder; none if there was no export."""
-    try:
-        return dict(json.loads((folder / NOTE).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
-
-
-def check_ours(folder):
-    """Raise ValueError if folder holds anything that was not written by `replaced`, or was changed since."""
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise ValueError(
-            f"{str(folder)!r} is no folder; name one that is new or was exported before"
-        )
-    ours = noted(folder)
-    for name, digest in digests(folder).items() if folder.is_dir() else ():
-        if ours.get(name) != digest:
-            raise ValueError(
-                f"{str(folder / name)!r} is not as the export wrote it and would be lost; "
-                "move it away, or name another folder"
-            )
-
-
 @contextmanager
 def replaced(folder):
-    """A new folder to fill; it takes the place of folder when the block ends well, and leaves no trace otherwise."""
-    folder = Path(folder).absolute()
-    check_ours(folder)
+    """A new folder to fill; it takes the place of folder when the block ends well, and leaves no trace otherwise.
+
+    If folder holds anything that was not written this way, or was changed since, ValueError is raised.
+    """
+    note = folder / NOTE
+    ours = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise ValueError(f"{folder} is no folder; name one that is new or was exported before")
+    if others := digests(folder).items() - ours.items():
+        raise ValueError(
+            f"{folder / min(others)[0]} is not as the export wrote it and would be lost; "
+            "move it away, or name another folder"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    fresh, old = beside / "new", beside / "old"
-    fresh.mkdir()
-    try:
+    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
+        fresh = Path(beside, "new")
+        fresh.mkdir()
         yield fresh
         (fresh / NOTE).write_text(json.dumps(digests(fresh), indent=1), encoding="utf-8")
         if folder.exists():
-            os.replace(folder, old)
-        os.replace(fresh, folder)
-    finally:
-        if old.exists() and not folder.exists():
-            os.replace(old, folder)
-        shutil.rmtree(beside)
+            folder.rename(Path(beside, "old"))
+        fresh.rename(folder)

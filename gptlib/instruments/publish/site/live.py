@@ -1,34 +1,26 @@
-"""Anywidgets that go on living in a page: their state is taken from a run of the notebook, their module from it too."""
+"""Anywidgets that go on living in a page: their module and state are taken from a run of the notebook."""
 
 import ast
 import copy
-import hashlib
-import json
 import re
 from functools import cache
-from pathlib import Path
 
+from gptlib.instruments.files import ROOT
 from gptlib.instruments.publish import authoring
 from gptlib.instruments.publish.authoring import WIDGET_VIEW
 
-LIBRARY = Path(__file__).parents[3]
-STATES = "application/vnd.jupyter.widget-state+json"
-
-
-def mentioned(node):
-    """The names that a piece of code mentions, behind a dot too."""
-    names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-    return names | {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+STATES = "application/vnd.jupyter.widget-state+json"  # in a notebook's metadata
+LIVE = "application/x-live-widget+json"  # in an output: one entry of these states
 
 
 @cache
-def live_names(library=LIBRARY):
+def live_names(library=ROOT / "gptlib"):
     """AnyWidget, and everything at the top level of the library that is made of it, directly or by way of another."""
     definitions = [
-        (node.name, mentioned(node))
+        (node.name, {getattr(part, "id", getattr(part, "attr", "")) for part in ast.walk(node)})
         for path in library.rglob("*.py")
         for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("__")
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
     ]
     names, before = {"AnyWidget"}, set()
     while names != before:
@@ -43,58 +35,27 @@ def wants_a_run(notebook):
     return bool(set(re.findall(r"\w+", code)) & live_names())
 
 
-def displays(cell):
-    """The outputs of a cell that a stored notebook keeps as pictures or words beside a view."""
+def displays(notebook):
+    """For each cell the outputs that a stored notebook keeps as pictures or words beside a view."""
     return [
-        found
-        for found in cell.get("outputs", [])
-        if found.output_type in ("display_data", "execute_result")
-        and set(found.data) - {WIDGET_VIEW}
+        [found for found in cell.get("outputs", []) if set(found.get("data", {})) - {WIDGET_VIEW}]
+        for cell in notebook.cells
     ]
 
 
-def enliven(notebook, folder):
-    """Run a copy of notebook in folder, put its live views beside the stored outputs, and return {id: model}.
+def enliven(notebook):
+    """Run a copy of notebook and put the state of its anywidgets into the stored outputs, under LIVE.
 
-    model: what the page needs of one anywidget, {"module", "css", "state", "buffers"}. A notebook whose stored outputs
-    are not those of its cells raises ValueError.
+    A notebook whose stored outputs are not those of its cells raises ValueError.
     """
     fresh = copy.deepcopy(notebook)
-    authoring.execute(fresh, folder, keep_widgets=True)
+    with authoring.stage() as folder:
+        authoring.execute(fresh, folder, keep_widgets=True)
     states = fresh.metadata.get("widgets", {}).get(STATES, {}).get("state", {})
-    models = {}
-    for stored_cell, fresh_cell in zip(notebook.cells, fresh.cells):
-        stored, now = displays(stored_cell), displays(fresh_cell)
+    for stored, now in zip(displays(notebook), displays(fresh)):
         if len(stored) != len(now):
             raise ValueError("stored outputs are not those of a run; refresh the notebook first")
         for old, new in zip(stored, now):
             entry = states.get(new.data.get(WIDGET_VIEW, {}).get("model_id"), {})
             if "_esm" in entry.get("state", {}):
-                name = f"model-{len(models) + 1}"
-                models[name] = model_of(entry)
-                old.data[WIDGET_VIEW] = {"model_id": name}
-    return models
-
-
-def model_of(entry):
-    """One entry of the stored widget state, without what only a kernel needs."""
-    state = entry["state"]
-    return {
-        "module": state["_esm"],
-        "css": state.get("_css", ""),
-        "state": {name: value for name, value in state.items() if not name.startswith("_")},
-        "buffers": [
-            {"path": found["path"], "data": found["data"]} for found in entry.get("buffers", [])
-        ],
-    }
-
-
-def embedded(models):
-    """models as JSON that may stand in a page: each module and style sheet once, under its digest."""
-    modules, kept = {}, {}
-    for name, model in models.items():
-        key = hashlib.sha256((model["module"] + model["css"]).encode()).hexdigest()[:12]
-        modules[key] = {"source": model["module"], "css": model["css"]}
-        kept[name] = {"module": key, "state": model["state"], "buffers": model["buffers"]}
-    text = json.dumps({"modules": modules, "models": kept}, ensure_ascii=False)
-    return text.replace("<", "\\u003c")  # nothing in it ends the script element
+                old.data[LIVE] = entry

@@ -1,108 +1,110 @@
-"""Markdown to HTML: formulas as MathML, links as the site needs them, headings noted for the contents."""
+"""A notebook as Markdown for Sphinx: its words as they stand, its code, folded or not, its stored outputs as HTML."""
 
+import base64
 import html
+import io
+import json
 import re
-from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from urllib.parse import unquote
 
-from nbconvert.filters.markdown_mistune import (
-    IPythonRenderer,
-    MarkdownWithMath,
-    MathBlockParser,
-    MathInlineParser,
-)
+from docutils.nodes import make_id
+from PIL import Image
 
-from gptlib.instruments.publish.site.formulas import mathml
+from gptlib.instruments.publish.site.live import LIVE
+from gptlib.instruments.show.picture import SHARP, description_in
 
-TAGS = re.compile(r"<[^>]*>")
-
-
-@dataclass
-class Page:
-    """What a page shows: its name is a file name, sections are (id, words as HTML), models the live widgets in it."""
-
-    name: str
-    title: str
-    question: str = ""
-    body: str = ""
-    sections: list = field(default_factory=list)
-    models: dict = field(default_factory=dict)
+FENCE = "`" * 16  # longer than any in a notebook
+FOLDS = {
+    "guard": "Checks",
+    "plot": "The code of the picture",
+}  # {tag: what is seen instead of code}
+MOVES = re.compile(r"\[picture: .*\] with \w", re.S)  # how a picture with controls describes itself
+TERMINAL = re.compile(r"\x1b\[[\d;]*m")  # a colour in a terminal's words
+NOTEBOOK_LINK = re.compile(r'href="([^":]+)\.ipynb(?:#([^"]*))?"')
 
 
-class Blocks(MathBlockParser):
-    """Markdown's blocks, where a formula of several lines begins at the start of a line and nowhere else."""
-
-    SPECIFICATION = MathBlockParser.SPECIFICATION | {
-        "multiline_math": rf"^ {{0,3}}(?:{MathBlockParser.MULTILINE_MATH})"
-    }
+def raw(text):
+    """HTML that Sphinx passes on as it stands."""
+    return f"{FENCE}{{raw}} html\n\n{text}\n{FENCE}\n"
 
 
-class Inline(MathInlineParser):
-    """Markdown inside a paragraph, where `$` opens a formula only before, and closes it only behind, something.
-
-    So `$5 and $6` is no formula; as in pandoc, a digit behind the closing sign speaks against one too.
-    """
-
-    SPECIFICATION = MathInlineParser.SPECIFICATION | {
-        "inline_math_tex": r"(?<![$\\])\$(?P<math_inline_tex>(?![\s$])(?:\\.|[^$\\])*?)(?<!\s)\$(?![\d$])"
-    }
-
-
-class Renderer(IPythonRenderer):
-    """Markdown to HTML for page: formulas as MathML, links as the site needs them, headings noted.
-
-    resolve: (url, picture) -> url.
-    """
-
-    def __init__(self, page, resolve, attachments=None):
-        super().__init__(escape=False, attachments=attachments)
-        self.page, self.resolve = page, resolve
-
-    def heading(self, text, level, **_):
-        name = anchor(text, {name for name, _ in self.page.sections})
-        if level == 2:
-            self.page.sections.append((name, text))
-        return f'<h{level} id="{html.escape(name)}">{text}</h{level}>\n'
-
-    def link(self, text, url, title=None):
-        return super().link(text, self.resolve(url), title)
-
-    def image(self, text, url, title=None):
-        url = url if url.startswith("attachment:") else self.resolve(url, picture=True)
-        return super().image(text, url, title)
-
-    def text(self, text):
-        if "$" in text and text != "$":  # an escaped one comes alone
-            raise ValueError(
-                f"{text.strip()!r} has a $ that belongs to no formula; write \\$, or put it into backticks"
-            )
-        return super().text(text)
-
-    def inline_math(self, body):
-        return mathml(body)
-
-    def block_math(self, body):
-        return mathml(body, block=True)
-
-    def latex_environment(self, name, body):
-        return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", block=True)
+def code(cell):
+    """A cell's code, folded if its tags or JupyterLab fold it."""
+    shown = f"{FENCE}{{code-block}} ipython3\n\n{cell.source}\n{FENCE}\n"
+    words = [words for tag, words in FOLDS.items() if tag in cell.metadata.get("tags", [])]
+    if not words and not cell.metadata.get("jupyter", {}).get("source_hidden"):
+        return shown
+    opening = f'<details class="folded"><summary>{(words or ["The code"])[0]}</summary>'
+    return f"{raw(opening)}\n{shown}\n{raw('</details>')}"
 
 
-def anchor(text, taken=()):
-    """The id of a heading, as JupyterLab makes it from what one reads: spaces become hyphens."""
-    name = html.unescape(TAGS.sub("", text)).replace(" ", "-")
-    return name if name not in taken else anchor(f"{text} {len(taken)}", taken)
+def plain(words):
+    """Words that a cell printed or returned, as words."""
+    return f"<pre>{html.escape(TERMINAL.sub('', words))}</pre>"
 
 
-def markdown(source, page, resolve, attachments=None):
-    """Markdown text as HTML; tables can be scrolled sideways."""
-    renderer = Renderer(page, resolve, attachments)
-    text = MarkdownWithMath(renderer, Blocks(), Inline()).render(source)
-    return text.replace("<table>", '<div class="table"><table>').replace(
-        "</table>", "</table></div>"
-    )
+def picture(data):
+    """A PNG in the page itself, at its natural size; its description is the output's text."""
+    png = base64.b64decode(data["image/png"])
+    width = Image.open(io.BytesIO(png)).width // (1 if description_in(png) is None else SHARP)
+    words = html.escape(data.get("text/plain", "picture").strip("[]"))
+    return f'<img alt="{words}" width="{width}" src="data:image/png;base64,{data["image/png"].strip()}">'
 
 
-def first_lines(source):
-    """(title, question): the first heading of a Markdown text, and the line in italics under it if there is one."""
-    found = re.search(r"^# +(.+?) *$(?:\n\s*^\*([^*\n]+)\*$)?", source, re.M)
-    return (found[1], found[2] or "") if found else ("", "")
+class ScriptFinder(HTMLParser):
+    """Raises ValueError at the first tag that runs a script."""
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "script" or any(name.startswith("on") for name, _ in attrs):
+            raise ValueError(f"an output holds a script in <{tag}>; show it without one")
+
+
+def stored_html(text):
+    """Stored HTML without scripts, its links to notebooks as links to pages."""
+    ScriptFinder().feed(text)
+    return NOTEBOOK_LINK.sub(page_link, text)
+
+
+def page_link(found):
+    """A link to a notebook as one to its page; Sphinx makes the id of a heading from its words."""
+    return f'href="{found[1]}.html{"#" + make_id(unquote(found[2])) if found[2] else ""}"'
+
+
+def displayed(data):
+    """A displayed output: live, or still with a word on how it moves."""
+    words = data.get("text/plain", "")
+    if "text/html" in data:
+        shown = f"<div>{stored_html(data['text/html'])}</div>"
+    elif "image/png" in data:
+        shown = picture(data)
+    else:
+        return plain(words)
+    if LIVE in data:
+        state = json.dumps(data[LIVE]).replace("<", "\\u003c")  # nothing in it ends the script
+        script = f'<script type="application/json">{state}</script>'
+        return f'<figure class="live"><div class="still">{shown}</div>{script}</figure>'
+    note = "<figcaption>Moves in the notebook: <code>python run.py lab</code></figcaption>"
+    return f"<figure>{shown}{note if MOVES.search(words) else ''}</figure>"
+
+
+def output(found):
+    """One output of a code cell."""
+    if "data" in found:
+        return displayed(found.data)
+    return plain(found.text if found.output_type == "stream" else "\n".join(found.traceback))
+
+
+def cell_text(cell):
+    """One cell with its outputs."""
+    if cell.cell_type != "code":
+        return cell.source
+    if cell.source.strip() and cell.execution_count is None:
+        raise ValueError("a cell was never run; run `python run.py refresh` and export again")
+    outputs = "\n".join(f'<div class="output">{output(found)}</div>' for found in cell.outputs)
+    return f"{code(cell)}\n{raw(outputs) if outputs else ''}"
+
+
+def markdown(notebook):
+    """A notebook as Markdown."""
+    return "\n\n".join(map(cell_text, notebook.cells))

@@ -1,7 +1,7 @@
 """Diagrams of models and shapes, drawn from real modules and tensors: boxes, arrows, the residual stream, matrices."""
 
 from gptlib.instruments.show.diagrams.block import block_diagram, calls_of
-from gptlib.instruments.show.diagrams.gpt_map import PARTS, gpt_map, shapes_of
+from gptlib.instruments.show.diagrams.gpt_map import PARTS, gpt_map, series_map, shapes_of
 from gptlib.instruments.show.diagrams.shapes import attention_diagram, heads_diagram, shift_diagram
 from gptlib.instruments.show.diagrams.sheet import LIT, Diagram
 
@@ -14,6 +14,7 @@ __all__ = [
     "calls_of",
     "gpt_map",
     "heads_diagram",
+    "series_map",
     "shapes_of",
     "shift_diagram",
 ]

@@ -4,6 +4,7 @@ import torch
 from matplotlib.patches import FancyBboxPatch
 
 from gptlib.instruments.files import NOTEBOOKS
+from gptlib.instruments.models import pretrained
 from gptlib.instruments.show.diagrams.sheet import INK, LIT, Diagram, shown
 from gptlib.train import evaluating
 
@@ -63,6 +64,15 @@ def gpt_map(model, tokens, lit=()):
     found.arrow((8.82, stream + 0.3), (8.82, stream + 0.75))
     found.words(8.82, stream + 1.05, "softmax:\nwhat comes next?")
     return found
+
+
+def series_map(*lit):
+    """The map that every notebook shows: the pretrained GPT on the lecture's batch of 4 × 8 tokens, its own part lit.
+
+    lit: names of PARTS. Each box leads to the notebook that builds it.
+    """
+    model, _ = pretrained.load()
+    return gpt_map(model, torch.zeros(4, 8, dtype=torch.long), lit)
 
 
 def draw_frame(found, left, bottom, width, height, lit=False):

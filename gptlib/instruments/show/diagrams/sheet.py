@@ -5,12 +5,10 @@ import html
 import io
 
 import matplotlib
-import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
-from PIL import Image
 
-from gptlib.instruments.show.picture import INK, Picture, encode
+from gptlib.instruments.show.picture import INK, Picture
 from gptlib.instruments.show.plots import COLOURS
 
 LIT = "#D55E00"  # the part that a page is about
@@ -24,7 +22,6 @@ KINDS = {  # what stands for what, in every diagram
     "norm": COLOURS["key"],
     "head": COLOURS["sample"],
 }
-MOST = 256  # colours of a PNG
 SVG_STYLE = {"svg.hashsalt": "gptlib", "svg.fonttype": "path"}
 
 
@@ -112,11 +109,6 @@ class Diagram(Picture):
             )
         return buffer.getvalue()
 
-    def png(self):
-        """The diagram as PNG bytes, its fills exact; the same bytes for the same diagram."""
-        self.canvas.draw()
-        return encode(frequent_colours(self._pixels()), self.description())
-
     def html(self):
         """The SVG as an image with the links laid over it."""
         width, height = self.get_size_inches()
@@ -136,15 +128,3 @@ class Diagram(Picture):
     def _repr_mimebundle_(self, **_):
         data, size = super()._repr_mimebundle_()
         return {"text/html": self.html()} | data, size
-
-
-def frequent_colours(rgba):
-    """(H, W, 4) bytes as an image of their MOST frequent colours; a rarer one is drawn in the nearest of those."""
-    codes = np.ascontiguousarray(rgba).view(np.uint32)[..., 0]
-    colours, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    colours = colours.view(np.uint8).reshape(-1, 4).astype(np.int32)
-    kept = colours[np.argsort(-counts, kind="stable")[:MOST]]
-    nearest = ((colours[:, None] - kept) ** 2).sum(axis=-1).argmin(axis=1).astype(np.uint8)
-    image = Image.fromarray(nearest[places].reshape(codes.shape), "P")
-    image.putpalette(kept.astype(np.uint8).tobytes(), "RGBA")
-    return image

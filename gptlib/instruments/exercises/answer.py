@@ -1,0 +1,118 @@
+"""How an answer in numbers or words is graded, from paper or from an experiment."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from gptlib.instruments.exercises.diagnosis import NotYet, Wrong, kind, untouched
+from gptlib.instruments.exercises.grader import Exercise
+
+PLACES = ("first", "second", "third", "fourth")
+
+
+@dataclass(frozen=True, repr=False)
+class Answer(Exercise):
+    """An exercise whose answer is one or several numbers or words.
+
+    right: for each of them a word, (low, high), a whole number that is meant exactly, or another number, of which two
+    digits are enough. mistakes: {sentence: the answer that one gets if}. expected: what has to be given, in words.
+    explanation: what the answer means.
+    """
+
+    right: tuple
+    mistakes: dict
+    expected: str
+    explanation: str
+
+    def grade(self, *yours):
+        """The explanation if yours is right; raises Wrong or NotYet with a sentence."""
+        mine = tuple(map(number_or_word, parts(yours[0] if len(yours) == 1 else yours)))
+        if all_fit(mine, self.right):
+            return self.explanation
+        for sentence, planted in self.mistakes.items():
+            if all_fit(mine, planted if isinstance(planted, tuple) else (planted,)):
+                raise Wrong(sentence)
+        shown = ", ".join(one if isinstance(one, str) else f"{one:.6g}" for one in mine)[:60]
+        raise Wrong(f"{self.relation(mine) or f'{shown} came'}; expected: {self.expected}")
+
+    def relation(self, mine):
+        """What yours has in common with the right answer, or why it cannot be one; None if nothing is found."""
+        if len(mine) != len(self.right):
+            return f"{len(mine)} came, not {len(self.right)}"
+        for one, wanted in zip(mine, self.right):
+            if isinstance(one, str) != isinstance(wanted, str):
+                return f"{one!r} came, not a {'word' if isinstance(wanted, str) else 'number'}"
+        if len(mine) > 1 and all_fit(mine[::-1], self.right):
+            return "the other way round"
+        if all(isinstance(wanted, str) for wanted in self.right):
+            strange = next((word for word in mine if word not in self.words()), None)
+            return f"{strange!r} is none of the words" if strange else self.partly(mine)
+        if not all(map(math.isfinite, mine)):
+            return "nan and ∞ are no answers"
+        if all_fit([abs(one) for one in mine], [size(wanted) for wanted in self.right]):
+            return "a sign is wrong"
+        for power in (-9, -6, -3, -2, 2, 3, 6, 9):
+            if all_fit([one / 10.0**power for one in mine], self.right):
+                return f"the digits are right, but 10^{power} times what they should be"
+        if all(fits(one, wanted) or rounded(one, wanted) for one, wanted in zip(mine, self.right)):
+            return "rounded too far"
+        return self.partly(mine)
+
+    def words(self):
+        """Every word that occurs in an answer, right or wrong."""
+        answers = [self.right, *self.mistakes.values()]
+        return {word for answer in answers for word in parts(answer) if isinstance(word, str)}
+
+    def partly(self, mine):
+        """Which of several answers is the only wrong one; None if there is no such."""
+        wrong = [place for place, *pair in zip(PLACES, mine, self.right) if not fits(*pair)]
+        if len(wrong) != 1 or len(mine) == 1:
+            return None
+        return f"the {wrong[0]} is wrong, the rest is right"
+
+
+def parts(yours):
+    """An answer as a list or tuple, whichever way several were given."""
+    several = yours.tolist() if isinstance(yours, torch.Tensor) else yours
+    return several if isinstance(several, tuple | list) else (several,)
+
+
+def number_or_word(one):
+    """One answer as a float or as a word in small letters; raises NotYet or Wrong."""
+    if untouched(one):
+        raise NotYet("put your answer in place of the … and run the cell again")
+    if isinstance(one, str):
+        return one.strip().lower()
+    if isinstance(one, int | float) or (isinstance(one, torch.Tensor) and one.numel() == 1):
+        return float(one)
+    raise Wrong(f"{kind(one)} came, a number or a word was expected")
+
+
+def all_fit(mine, wanted):
+    """Whether each answer is the one that is wanted at its place."""
+    return len(mine) == len(wanted) and all(map(fits, mine, wanted))
+
+
+def fits(mine, wanted):
+    """Whether an answer is the word, lies in the range, or is the number, to two digits if it is not a whole one."""
+    if isinstance(wanted, str) or isinstance(mine, str):
+        return mine == wanted
+    if isinstance(wanted, tuple):
+        return wanted[0] <= mine <= wanted[1]
+    if isinstance(wanted, int):
+        return mine == wanted
+    return abs(mine - wanted) <= 0.005 * abs(wanted) or mine == float(f"{wanted:.2g}")
+
+
+def size(wanted):
+    """What is wanted without its sign."""
+    if isinstance(wanted, tuple):
+        return tuple(sorted(map(abs, wanted)))
+    return abs(wanted)
+
+
+def rounded(mine, wanted):
+    """Whether mine is what is wanted, but with one digit only."""
+    low, high = wanted if isinstance(wanted, tuple) else (wanted, wanted)
+    return float(f"{low:.1g}") <= mine <= float(f"{high:.1g}")

@@ -1,0 +1,144 @@
+"""How an exercise is graded: yours is compared with an independent answer and with what the usual mistakes give.
+
+Nothing here raises or draws from the global random numbers. What an exercise says is one line, the same every time,
+that begins with `right`, `not yet` or `not right`; `run.py check` looks for these words.
+"""
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from gptlib.instruments.exercises import diagnosis, relations
+from gptlib.instruments.exercises.diagnosis import NotYet, Wrong
+from gptlib.instruments.exercises.relations import agree
+
+
+def devices_in_use():
+    """The numbers of the GPUs that have random numbers of their own by now; without a GPU none."""
+    if torch.cuda.is_available() and not torch.cuda.is_initialized():
+        return []  # to ask for their state would start them
+    return list(range(torch.accelerator.device_count()))
+
+
+@contextmanager
+def own_randomness(seed=0):
+    """Inside the block torch draws from its own seed; afterwards every generator goes on as if nothing had been."""
+    with torch.random.fork_rng(devices=devices_in_use()):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPU's as well
+        yield
+
+
+class Exercise:
+    """What a cell calls with a reader's work: prints one line, and never raises."""
+
+    def __call__(self, *yours):
+        print(self.judge(*yours))
+
+    def __repr__(self):
+        return "a check; call it with what you wrote"
+
+    def judge(self, *yours):
+        """The line for what the reader wrote."""
+        try:
+            with own_randomness():
+                return f"right: {self.grade(*(yours or [None]))}"
+        except NotYet as open_end:
+            return f"not yet: {open_end}"
+        except Wrong as mistake:
+            return f"not right: {mistake}"
+        except NotImplementedError as problem:
+            return f"not yet: {diagnosis.raised(problem)}"
+        except (Exception, SystemExit) as problem:
+            return f"not right: {diagnosis.raised(problem)}"
+
+
+def as_given(function):
+    """What a Check of a function calls: the function itself."""
+    if not callable(function):
+        raise Wrong(f"{diagnosis.kind(function)} came, a function was expected")
+    return function
+
+
+@dataclass(frozen=True, repr=False)
+class Check(Exercise):
+    """An exercise whose answer is a function or a class.
+
+    right: an independent answer. mistakes: {sentence: what one would have written if}. cases: functions that make the
+    arguments of one call, anew each time. explanation: what has been shown when all is right. prepare: from what was
+    written to what is called. probes: functions of (check, yours), asked once the numbers are right.
+    """
+
+    right: Callable
+    mistakes: dict
+    cases: tuple
+    explanation: str
+    prepare: Callable = as_given
+    probes: tuple = ()
+
+    def grade(self, yours, *more):
+        """The explanation if yours is right; raises Wrong or NotYet with a sentence."""
+        if more:
+            raise Wrong(f"{1 + len(more)} things came, one was expected")
+        if diagnosis.untouched(yours):
+            raise NotYet("fill in the … and run the cell again")
+        mine, expected = self.observe(yours), self.observe(self.right)
+        if not agree(mine, expected):
+            named = self.recognized(mine, expected) or self.unsteady(yours, mine)
+            borrowed = diagnosis.borrowed(yours)
+            if not (named and borrowed):
+                raise Wrong(named or borrowed or relations.difference(mine, expected))
+            raise Wrong(f"{named}; or is it this: {borrowed}")
+        for probe in self.probes:
+            probe(self, yours)
+        return self.explanation
+
+    def observe(self, candidate, seed=0):
+        """What candidate gives, for each case {label: tensor}."""
+        with own_randomness(seed):
+            call = self.prepare(candidate)
+            return [diagnosis.tensors(call(*case())) for case in self.cases]
+
+    def recognized(self, mine, expected):
+        """The sentence of the mistake that gives the same as mine, in all cases or at least in the first; or None."""
+        for upto in (None, 1):
+            if upto and agree(mine[:1], expected[:1]):
+                return None
+            for sentence, theirs in self.planted.items():
+                if theirs and agree(mine[:upto], theirs[:upto]):
+                    return sentence
+        return None
+
+    def unsteady(self, yours, mine):
+        """A sentence if yours gives something else the next time; or None."""
+        if agree(mine, self.observe(yours, seed=1)):
+            return None
+        return "it gives other numbers the next time: is something random, a dropout left in?"
+
+    @cached_property
+    def planted(self):
+        """{sentence: what its mistake gives}."""
+        return {sentence: self.observed(mistake) for sentence, mistake in self.mistakes.items()}
+
+    def observed(self, mistake):
+        """What observe gives for a planted mistake; nothing if no numbers come."""
+        try:
+            return self.observe(mistake)
+        except (Wrong, NotYet):
+            return []
+
+
+@dataclass(frozen=True, repr=False)
+class Both(Exercise):
+    """An exercise in two parts: a piece to write, and what an experiment with it gave."""
+
+    piece: Check
+    number: Exercise
+
+    def grade(self, *yours):
+        """Both explanations; raises Wrong or NotYet for the first part that is not right."""
+        if len(yours) != 2:
+            raise NotYet("this check wants two things, what you wrote and what you found")
+        return f"{self.piece.grade(yours[0])}; {self.number.grade(yours[1])}"

@@ -1,0 +1,111 @@
+"""Whether a reader's numbers are the right ones, and if not, how they relate to them."""
+
+import torch
+
+STEPS = {  # functions of a tensor and an axis, most of them without the axis
+    "the minus sign": lambda t, d: -t,
+    "softmax over the last axis": lambda t, d: t.softmax(-1),
+    "a logarithm": lambda t, d: t.log(),
+    "an exponential": lambda t, d: t.exp(),
+    "the root": lambda t, d: t.sqrt(),
+    "the square": lambda t, d: t**2,
+    "the division of each row by its sum": lambda t, d: t / t.sum(-1, keepdim=True),
+    "the mean over axis {d}": lambda t, d: t.mean(d),
+    "the sum over axis {d}": lambda t, d: t.sum(d),
+    "the choice of the last along axis {d}": lambda t, d: t.select(d, -1),
+    "the choice of the first along axis {d}": lambda t, d: t.select(d, 0),
+    "leaving out the first along axis {d}": lambda t, d: t.narrow(d, 1, t.shape[d] - 1),
+    "leaving out the last along axis {d}": lambda t, d: t.narrow(d, 0, t.shape[d] - 1),
+    "turning axis {d} round": lambda t, d: t.flip(d),
+    "exchanging the axes {d} and {e}": lambda t, d: t.transpose(d, d + 1),
+}
+
+
+def agree(mine, expected):
+    """Whether two lists of {label: tensor} are the same but for rounding."""
+    return len(mine) == len(expected) and all(
+        a.keys() == b.keys() and all(same(a[label], b[label]) for label in b)
+        for a, b in zip(mine, expected)
+    )
+
+
+def same(a, b):
+    """Whether two tensors have one shape and, but for rounding, equal numbers."""
+    return a.shape == b.shape and bool(close(a, b).all())
+
+
+def close(a, b):
+    """Where two tensors of one shape are equal but for rounding."""
+    return torch.isclose(a.double(), b.double(), rtol=1e-4, atol=1e-5, equal_nan=True)
+
+
+def difference(mine, expected):
+    """A sentence for how mine differs from expected, lists of {label: tensor}."""
+    label, a, b = next(
+        (label, one[label], right[label])
+        for one, right in zip(mine, expected)
+        for label in right
+        if not same(one[label], right[label])
+    )
+    if label:
+        return f"{label}: {shown(a)}; expected: {shown(b)}"
+    pairs = [(one[""], right[""]) for one, right in zip(mine, expected)]
+    return one_step(pairs) or in_common(pairs) or first_place(a, b)
+
+
+def shown(tensor):
+    """A few numbers as text, or a yes or no."""
+    if tensor.dtype is torch.bool and tensor.dim() == 0:
+        return "yes" if tensor else "no"
+    return ", ".join(f"{x:.4g}" for x in tensor.flatten().tolist()[:12])
+
+
+def one_step(pairs):
+    """A sentence if one step leads from mine to expected, or back, in all pairs; else None."""
+    axes = max(tensor.dim() for pair in pairs for tensor in pair)
+    for words, step in STEPS.items():
+        for d in range(axes if "{d}" in words else 1):
+            name = words.format(d=d, e=d + 1)
+            if all(leads(step, d, a, b) for a, b in pairs):
+                return f"the numbers are right, but one step is missing: {name}"
+            if all(leads(step, d, b, a) for a, b in pairs):
+                return f"the numbers are right, but for one step too many: {name}"
+    return None
+
+
+def leads(step, d, a, b):
+    """Whether b is what step makes of a."""
+    try:
+        return same(step(a, d), b)
+    except (IndexError, RuntimeError):  # a has no such axis
+        return False
+
+
+def in_common(pairs):
+    """A sentence if mine has the same numbers in other places, or all of them larger by a factor; else None."""
+    if any(a.numel() != b.numel() or a.numel() < 4 for a, b in pairs):
+        return None
+    if all(same(a.flatten().sort().values, b.flatten().sort().values) for a, b in pairs):
+        return "the right numbers at wrong places: which axis is cut or joined, and in which order?"
+    a, b = pairs[0]
+    if a.shape != b.shape or a.isnan().any():
+        return None
+    factor = ((a * b).sum() / (b * b).sum()).item()
+    if same(a, factor * b):
+        return f"every number is {factor:.4g} times what was expected"
+    rows = torch.ones_like(b.sum(-1))
+    if same(b.sum(-1), rows) and not same(a.sum(-1), rows):
+        return f"the rows have to add to 1; one adds to {a.sum(-1).flatten()[-1]:.4g}"
+    return None
+
+
+def first_place(a, b):
+    """A sentence for the first place at which two tensors differ."""
+    if a.shape != b.shape:
+        return f"shape {tuple(a.shape)} came, {tuple(b.shape)} was expected"
+    place = (~close(a, b)).nonzero()[0].tolist()
+    at = f"[{', '.join(map(str, place))}]" if place else "the only number"
+    mine, expected = a[tuple(place)].item(), b[tuple(place)].item()
+    if mine != mine:
+        return f"nan at {at}: 0/0 gives that, ∞/∞ (e to a large number is ∞), and a softmax over nothing but −∞"
+    return f"first difference at {at}: {mine:.4g} came, {expected:.4g} was expected"
