@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gptlib.attention import CausalSelfAttention, Head, MultiHeadAttention
 from gptlib.instruments.models import inspection
-from gptlib.model import LanguageModel
+from gptlib.model import GPT, GPTConfig, LanguageModel
 
 
 def same_both_ways(one, other, x):
@@ -90,6 +90,16 @@ def test_attention_maps_are_the_weights_that_the_explicit_path_uses(shape):
         values = torch.stack([head.value(inside) for head in loop.heads], dim=1)
         mixed = (maps @ values).transpose(1, 2).flatten(2)
         assert torch.allclose(layer.proj(mixed), layer(inside), atol=1e-5)
+
+
+def test_attention_maps_are_those_without_dropout_in_whatever_mode_the_model_is():
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(7, 6, 8, n_head=2, n_layer=2, dropout=0.5))
+    tokens = torch.randint(7, (3, 5))
+    training, quiet = (
+        inspection.attention_maps(model.train(mode), tokens) for mode in (True, False)
+    )
+    assert torch.equal(training, quiet)
 
 
 def test_attention_maps_of_several_layers_come_in_order_and_add_to_one():
