@@ -238,12 +238,10 @@ def test_links_between_notebooks_lead_to_a_notebook_and_a_heading_that_exist():
 
 
 def index():
-    """{note: notebook}: the rows of the question index in 00."""
+    """{note: (notebook, anchor of a heading)}: the rows of the question index in 00."""
     start = next(text for name, text in PROSE.items() if name.startswith("00"))
-    return {
-        int(note): target
-        for note, target in re.findall(r"^\| (\d+) \| \[.*?\]\((\d\d_\w+\.ipynb)", start, re.M)
-    }
+    row = r"^\| (\d+) \| \[.*?\]\((\d\d_\w+\.ipynb)#(\S*)\)"
+    return {int(note): (target, anchor) for note, target, anchor in re.findall(row, start, re.M)}
 
 
 def test_the_question_index_has_all_24_notes():
@@ -253,15 +251,14 @@ def test_the_question_index_has_all_24_notes():
 
 
 @pytest.mark.parametrize("note", range(1, 25))
-def test_every_margin_note_is_answered_under_one_heading_of_the_notebook_in_the_index(note):
+def test_the_index_links_each_margin_note_to_a_heading_that_is_marked_as_its_answer(note):
+    marked = r"^(#+ .+)\n<!-- margin note ([\d, and]+) -->$"
     answers = [
-        (name, line)
-        for name in NOTEBOOKS
-        for line in headings(name)
-        if re.search(rf"\(margin notes? (?:[\d, and]*\b)?{note}\b[\d, and]*\)", line)
+        (name, heading.lstrip("# ").replace(" ", "-"))
+        for name, text in PROSE.items()
+        for heading, notes in re.findall(marked, text, re.M)
+        if re.search(rf"\b{note}\b", notes)
     ]
-    where = [name for name, _ in answers]
-    assert index()[note] in where and where.count(index()[note]) == 1, (
-        f"the index says that note {note} is answered in {index()[note]}; a heading with (margin note {note}) is in "
-        f"{', '.join(where) or 'no notebook'}"
+    assert index()[note] in answers, (
+        f"the index links note {note} to {index()[note]}; it is marked below {answers or 'no heading'}"
     )
