@@ -235,6 +235,13 @@ def test_the_mean_and_the_largest_distance_from_it():
     assert all(math.isnan(value) for value in experiments.summary([1.0, math.inf]))
 
 
+def test_rows_are_ordered_by_the_number_of_the_seed(desk):
+    for seed in (10, 2):
+        results.put(results.STORED, TINY, row_of(seed=seed))
+    rows = results.all_rows(results.STORED, TINY)
+    assert [row["seed"] for row in rows] == ["2", "10"]
+
+
 def test_losses_and_means_are_those_of_the_file_by_variant_in_the_order_of_the_catalogue():
     rows = [row for row in files.read_rows(STORED.path("ladder")) if row["text"] == "shakespeare"]
     head = [float(row["full_loss"]) for row in rows if row["variant"] == "one head"]

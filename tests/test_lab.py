@@ -23,7 +23,10 @@ class Sessions(Configurable):
         return [{"path": path} for path in self.paths]
 
 
-@pytest.mark.parametrize(("running", "live"), [("my/a.ipynb", True), ("my/b.ipynb", False)])
+@pytest.mark.parametrize(
+    ("running", "live"),
+    [("my/a.ipynb", True), ("/my/a.ipynb", True), ("my/b.ipynb", False)],
+)
 def test_a_notebook_whose_kernel_is_gone_comes_without_views_of_widgets(tmp_path, running, live):
     view = {widgets.WIDGET_VIEW: {"model_id": "gone"}}
     both = new_output("display_data", {**view, "image/png": "aGk="})
