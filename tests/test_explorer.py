@@ -362,8 +362,10 @@ def test_byte_pair_tokens_are_shown_as_text_and_what_they_do_not_know_gets_the_s
     explorer = AttentionExplorer(small_gpt(vocab_size=60), bpe, "O speak, Romeo")
     assert "".join(explorer.tokens) == "O␣speak,␣Romeo" and len(explorer.tokens) < 14
     assert not any("Ġ" in label or "Ċ" in label for label in explorer.next_labels)
-    explorer.prompt = "O speak Zounds"
-    assert explorer.sentence.startswith("'Z' (position 8) does not occur in the text")
+    for prompt in ("O speak Zounds", "O speak Z"):  # in the middle, and as the last
+        explorer.prompt = prompt
+        assert explorer.sentence.startswith("'Z' (position 8) does not occur in the text")
+        explorer.prompt = "O"
 
 
 def test_gpt2s_tokens_work_too():
