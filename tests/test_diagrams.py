@@ -54,7 +54,7 @@ def the_map(lit=(), **sizes):
 
 def test_the_map_says_the_shapes_and_counts_of_its_own_model():
     words = words_of(the_map(n_layer=7))
-    assert "block, 7 times" in words and "attention\n3 heads" in words
+    assert "block × 7" in words and "attention\n3 heads" in words
     assert {"B 2 · T 5", "residual stream  B 2 · T 5 · C 24", "B 2 · T 5 · V 65"} <= set(words)
 
 

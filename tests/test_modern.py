@@ -17,7 +17,8 @@ from gptlib.instruments.measure.catalogue import modern as catalogue
 from gptlib.instruments.models import inspection
 from gptlib.instruments.models.fast import (
     FastRMSNorm,
-    with_fast_norms,
+    FastSquaredReLUFeedForward,
+    with_fast_parts,
 )
 from gptlib.layers import Block
 from gptlib.model import GPT, GPTConfig
@@ -341,12 +342,14 @@ def test_a_modern_gpt_learns_in_a_few_steps_what_repeats():
 # ---- twins
 
 
-def test_the_fast_norm_is_the_taught_one_forward_and_backward():
+def test_the_fast_parts_are_the_taught_ones_forward_and_backward():
     plain = shaken(ModernGPT(TINY))
-    fast = with_fast_norms(copy.deepcopy(plain))
+    fast = with_fast_parts(copy.deepcopy(plain))
     tokens = torch.randint(11, (3, 8))
     for model in (plain, fast):
         next_token_loss(model(tokens), tokens).backward()
     assert sum(isinstance(module, FastRMSNorm) for module in fast.modules()) == 7
+    fast_ffwd = sum(isinstance(module, FastSquaredReLUFeedForward) for module in fast.modules())
+    assert fast_ffwd == TINY.n_layer
     for (name, mine), other in zip(fast.named_parameters(), plain.parameters()):
         assert torch.allclose(mine.grad, other.grad, atol=1e-5, rtol=1e-3), name

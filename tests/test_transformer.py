@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptlib.instruments.models import inspection
-from gptlib.instruments.models.fast import with_fast_norms
+from gptlib.instruments.models.fast import with_fast_parts
 from gptlib.instruments.models.hugging_face import as_hugging_face
 from gptlib.layers import Block, FeedForward, LayerNorm
 from gptlib.model import GPT, GPTConfig
@@ -160,5 +160,5 @@ def test_torchs_own_norms_in_place_of_ours_change_nothing():
     model, tokens = gpt(), torch.randint(11, (2, 6))
     before = model(tokens)
     names = list(model.state_dict())
-    assert torch.allclose(with_fast_norms(model)(tokens), before, atol=1e-5)
+    assert torch.allclose(with_fast_parts(model)(tokens), before, atol=1e-5)
     assert list(model.state_dict()) == names

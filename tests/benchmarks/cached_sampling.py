@@ -16,7 +16,7 @@ import torch
 
 from gptlib.cached import CachedGPT, generate_cached
 from gptlib.instruments.measure.timing import fastest
-from gptlib.instruments.models.fast import optimized_for_decoding, with_fast_norms
+from gptlib.instruments.models.fast import optimized_for_decoding, with_fast_parts
 from gptlib.instruments.models.hugging_face import as_hugging_face
 from gptlib.model import GPT, GPTConfig
 from gptlib.sample import generate
@@ -54,7 +54,7 @@ def measure():
     """{what: seconds}, each with its better number of threads."""
     torch.manual_seed(0)
     gpt = GPT(GPTConfig(block_size=T, n_embd=384, n_head=6, n_layer=6)).eval()
-    return fastest(ways(with_fast_norms(gpt)), ROUNDS)
+    return fastest(ways(with_fast_parts(gpt)), ROUNDS)
 
 
 def main():

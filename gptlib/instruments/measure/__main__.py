@@ -88,7 +88,7 @@ def prepare(experiment, chosen, text, conditions):
         shelf, conditions = STORED, Conditions(text.crc)
         runner.tidy(experiment, shelf)
     if chosen.again:
-        runner.forget(asked, experiment, shelf, conditions)
+        runner.forget(asked, experiment, shelf, conditions, text)
     return shelf, runner.missing(asked, experiment, shelf, conditions)
 
 

@@ -31,13 +31,14 @@ class Variant:
 class Trained:
     """A trained model with what it was trained and is measured on.
 
-    data: (train tokens, val tokens). characters: how many the val tokens stand for.
+    data: (train tokens, val tokens). characters: how many the val tokens stand for. scores: on the way, if any.
     """
 
     model: torch.nn.Module
     data: tuple
     config: TrainConfig
     characters: int
+    scores: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Experiment:
     sizes: dict = field(default_factory=dict)
     measures: dict = field(default_factory=dict)
     timed: bool = False
+    score_every: int | None = None
     verdict: Callable | None = None
 
     def config(self, variant, seed, steps=None):

@@ -11,25 +11,25 @@ off goes on where it stopped. Its last line says the best validation loss, and w
 
 import argparse
 import platform
+import shutil
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 
 from gptlib.instruments import files
-from gptlib.instruments.measure.catalogue.common import start_from, weights_of
+from gptlib.instruments.measure.catalogue.common import weights_of
+from gptlib.instruments.measure.long_run import BEST, is_begun, scored
 from gptlib.instruments.measure.sealed import write_sealed
 from gptlib.instruments.measure.texts import read_data
-from gptlib.instruments.models import checkpoint
-from gptlib.instruments.models.fast import with_fast_norms
+from gptlib.instruments.models.fast import with_fast_parts
 from gptlib.instruments.models.pretrained import save_gpt
 from gptlib.instruments.show.progress import watch
 from gptlib.model import GPT, GPTConfig
 from gptlib.modern import CombinedOptimizer, ModernConfig, ModernGPT
 from gptlib.tokenizer import LECTURE_ALPHABET
-from gptlib.train import TrainConfig, full_loss
+from gptlib.train import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -65,21 +65,22 @@ class Recipe:
     large: bool = False
 
 
-def as_in_gpt2(sizes):
-    """A GPT whose matrices start at GPT-2's own size, at any width."""
-    return start_from(GPT(sizes), 0.02)
-
-
 SMALLER = {"batch_size": 32, "learning_rate": 5e-3, "eval_batches": 4}
 LARGE = {"batch_size": 64, "block_size": 256, "eval_every": 250, "eval_batches": 10}
 SCALED_UP = GPTConfig(block_size=256, n_embd=384, n_head=6, n_layer=6, dropout=0.2)
 RECIPES = {
     "shakespeare": Recipe(
-        GPTConfig(block_size=128, n_embd=192, n_head=6, n_layer=6, dropout=0.1),
-        WarmupThenLinear(steps=4000, block_size=128, eval_every=250, **SMALLER),
+        GPTConfig(block_size=256, n_embd=192, n_head=6, n_layer=6, dropout=0.15),
+        ModernConfig(
+            steps=5000,
+            warmup=100,
+            batch_size=8,
+            block_size=256,
+            learning_rate=4e-3,
+            eval_every=250,
+            eval_batches=8,
+        ),
         score_every=500,
-        build=as_in_gpt2,
-        until=2000,  # validation had levelled off, 1.515 at 1,500 and 1.495 here; train had not
     ),
     "snapshots": Recipe(
         GPTConfig(block_size=64, n_embd=64, n_head=4, n_layer=3),
@@ -112,54 +113,58 @@ def make(name, device="cpu", steps=None, store=False):
     training = replace(recipe.training, steps=steps or recipe.training.steps)
     data = read_data(files.DATA / "shakespeare.txt", device)
     torch.manual_seed(training.seed)
-    model = with_fast_norms(recipe.build(recipe.sizes)).to(device)
-    folder = files.DATA / "checkpoints" if store and not recipe.large else files.MY
+    model = with_fast_parts(recipe.build(recipe.sizes)).to(device)
+    target = files.DATA / "checkpoints" if store and not recipe.large else files.MY
     log = (files.DATA if store else files.MY) / "results" / f"{name}_training.csv"
-    run = files.MY / f"{name}.run"
-    rows = files.read_rows(log) if run.exists() else []
-    best = min((float(row["full_loss"]) for row in rows if row["full_loss"]), default=float("inf"))
-    began = time.perf_counter() - (float(rows[-1]["seconds"]) if rows else 0.0)
-    steps_taken = checkpoint.resumable(run, model, data, training, save_every=recipe.score_every)
-    for step, losses in watch(steps_taken, training.steps):
+    folder = files.MY / "runs" / name
+    rows = files.read_rows(log) if is_begun(folder) else []
+    about = {
+        "machine": f"{platform.machine()} {device}, {torch.get_num_threads()} thread(s)",
+        "torch": torch.__version__,
+    }
+    scores = []
+    run = scored(folder, model, data, training, recipe.score_every, scores)
+    for step, losses in watch(run, training.steps):
         if step in recipe.keep:
-            path = folder / f"{name}_{step:04d}.safetensors"
+            path = target / f"{name}_{step:04d}.safetensors"
             save_gpt(path, model, LECTURE_ALPHABET, {"step": step})
-        if not losses:
-            continue
-        score = ""
-        if step and (step % recipe.score_every == 0 or step == training.steps):
-            score = round(full_loss(model, data[1], recipe.sizes.block_size), 4)
-            if score < best and not recipe.keep:
-                best, note = score, {"step": step, "full_loss": score}
-                save_gpt(folder / f"{name}.safetensors", model, LECTURE_ALPHABET, note)
-        row = {
-            "step": step,
-            "train": round(losses["train"], 4),
-            "val": round(losses["val"], 4),
-            "full_loss": score,
-            "seconds": round(time.perf_counter() - began),
-            "machine": f"{platform.machine()} {device}, {torch.get_num_threads()} thread(s)",
-            "torch": torch.__version__,
-        }
-        rows = [old for old in rows if int(old["step"]) < step] + [row]
-        (write_sealed if store else files.write_rows)(log, rows)
+        if losses:
+            rows = [old for old in rows if int(old["step"]) < step]
+            rows.append(row_of(step, losses, scores) | about)
+            (write_sealed if store else files.write_rows)(log, rows)
         if step == recipe.until:
             break
+    if scores and not recipe.keep:
+        with files.replacing(target / f"{name}.safetensors") as beside:
+            shutil.copyfile(folder / BEST, beside)
     return rows
+
+
+def row_of(step, losses, scores):
+    """A line of a recipe's log; what a score says only if there is one for this step."""
+    score = scores[-1] if scores and scores[-1].step == step else None
+    return {
+        "step": step,
+        "train": round(losses["train"], 4),
+        "val": round(losses["val"], 4),
+        "full_loss": score.full_loss if score else "",
+        "cpu_minutes": score.cpu_minutes if score else "",
+        "minutes": score.minutes if score else "",
+    }
 
 
 def verdict(name, rows):
     """A line that says what a recipe came to, and when it reached its goal if it has one."""
-    scores = [(float(row["full_loss"]), row["seconds"]) for row in rows if row["full_loss"]]
+    scores = [(float(row["full_loss"]), row["minutes"]) for row in rows if row["full_loss"]]
     if not scores:
         return f"{name}: not scored yet; the same command goes on"
-    loss, seconds = min(scores)
-    line = f"{name}: best validation loss {loss:.4f}, after {seconds} s"
+    loss, minutes = min(scores)
+    line = f"{name}: best validation loss {loss:.4f}, after {minutes} minutes"
     goal = RECIPES[name].goal
     if goal is None:
         return line
-    there = [seconds for loss, seconds in scores if loss <= goal]
-    return f"{line}; {goal} {f'reached after {there[0]} s' if there else 'not reached'}"
+    there = [minutes for loss, minutes in scores if loss <= goal]
+    return f"{line}; {goal} {f'reached after {there[0]} minutes' if there else 'not reached'}"
 
 
 if __name__ == "__main__":

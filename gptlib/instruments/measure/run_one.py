@@ -1,12 +1,15 @@
 """One run: train a variant from a seed, and measure it."""
 
 import os
+import re
 import time
 from dataclasses import replace
 
 import torch
 
+from gptlib.instruments import files
 from gptlib.instruments.measure.experiment import Trained
+from gptlib.instruments.measure.long_run import scored
 from gptlib.instruments.measure.results import machine_with
 from gptlib.instruments.measure.texts import data_for
 from gptlib.train import estimate_loss, full_loss, train
@@ -18,10 +21,16 @@ def run_one(experiment, variant, seed, text, steps=None, device="cpu"):
     data, characters = data_for(experiment.variants[variant], text, device)
     torch.manual_seed(seed)
     model = experiment.variants[variant].build().to(device)
-    began = time.perf_counter()
-    for _ in train(model, data, replace(config, eval_every=config.steps or 1, eval_batches=1)):
+    quiet = replace(config, eval_every=config.steps or 1, eval_batches=1)
+    began, scores = time.perf_counter(), []
+    if experiment.score_every:
+        folder = run_folder(experiment, variant, seed, text, config.steps)
+        training = scored(folder, model, data, quiet, experiment.score_every, scores)
+    else:
+        training = train(model, data, quiet)
+    for _ in training:
         pass
-    seconds = time.perf_counter() - began
+    seconds = scores[-1].minutes * 60 if scores else time.perf_counter() - began
     train_loss = estimate_loss(model, data, replace(config, eval_batches=100))["train"]
     row = {
         "text": text.name,
@@ -37,8 +46,14 @@ def run_one(experiment, variant, seed, text, steps=None, device="cpu"):
         "torch": torch.__version__,
         "machine": machine_with(device),
     }
-    trained = Trained(model, data, config, characters)
+    trained = Trained(model, data, config, characters, tuple(scores))
     return row | {name: round(measure(trained), 4) for name, measure in experiment.measures.items()}
+
+
+def run_folder(experiment, variant, seed, text, steps):
+    """Where a run that is scored on the way keeps what it needs to go on, and its best weights."""
+    name = f"{experiment.name}-{variant}-{text.name}-{text.crc}-seed{seed}-{steps}"
+    return files.MY / "runs" / re.sub(r"[^\w.-]+", "_", name)
 
 
 def best_threads(experiment, variant, text, device="cpu"):

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import torch
 from gptlib import validate
 from gptlib.instruments.measure import results, texts
 from gptlib.instruments.measure.catalogue import EXPERIMENTS
-from gptlib.instruments.measure.run_one import best_threads, run_one
+from gptlib.instruments.measure.run_one import best_threads, run_folder, run_one
 from gptlib.instruments.measure.texts import data_for
 
 
@@ -32,8 +33,11 @@ def missing(asked, experiment, shelf, conditions):
     return [run for run in asked if run not in done]
 
 
-def forget(asked, experiment, shelf, conditions):
-    """Take the asked runs from the shelf, so that they are missing."""
+def forget(asked, experiment, shelf, conditions, text):
+    """Take the asked runs from the shelf, so that they are missing, and what they would go on from."""
+    for variant, seed in asked:
+        steps = experiment.config(variant, seed, conditions.steps).steps
+        shutil.rmtree(run_folder(experiment, variant, seed, text, steps), ignore_errors=True)
     old = results.rows_under(conditions, experiment, shelf)
     old = [row for row in old if run_of(row) in asked]
     rows = results.all_rows(shelf, experiment)

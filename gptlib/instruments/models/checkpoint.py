@@ -130,12 +130,13 @@ def restore_random_states(tensors, device):
         getattr(torch, device.type).set_rng_state(tensors[f"random.{device.type}"])
 
 
-def resumable(path, model, data, config, save_every=500, optimizer=None):
+def resumable(path, model, data, config, save_every=500, optimizer=None, note=dict):
     """`train`, saved at path every save_every steps and at the end; goes on from there if path exists.
 
-    A run that was stopped and resumed gives the same model as one that was not, bit for bit on one machine. Where that
-    cannot be (another model, config, text or kind of device, a schedule that would have been another one, fewer steps
-    than there were) it raises ValueError and changes nothing.
+    note: called at each save for a dict that is saved as well, under "note". A run that was stopped and resumed gives
+    the same model as one that was not, bit for bit on one machine. Where that cannot be (another model, config, text or
+    kind of device, a schedule that would have been another one, fewer steps than there were) it raises ValueError and
+    changes nothing.
     """
     optimizer = optimizer or config.optimizer(model)
     run = asdict(config) | {"device": device_of(model).type}
@@ -145,7 +146,8 @@ def resumable(path, model, data, config, save_every=500, optimizer=None):
         if (step % save_every == 0 or step == config.steps) and step > start:
             extra = random_states(device_of(model))
             state = flattened(optimizer.state_dict(), extra)
-            save(path, model, {"step": step, "run": run, "optimizer": state}, extra)
+            about = {"step": step, "run": run, "optimizer": state, "note": note()}
+            save(path, model, about, extra)
         yield step, losses
 
 

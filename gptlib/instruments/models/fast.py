@@ -4,9 +4,10 @@ import copy
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 
 from gptlib.layers import LayerNorm
-from gptlib.modern import RMSNorm
+from gptlib.modern import RMSNorm, SquaredReLUFeedForward
 
 
 class RootMeanSquare(torch.autograd.Function):
@@ -36,11 +37,33 @@ class FastRMSNorm(RMSNorm):
         return RootMeanSquare.apply(x, self.weight, self.eps)
 
 
+class Squared(torch.autograd.Function):
+    """relu(x)² with its backward pass written out: what was negative has a zero there without a look at the sign."""
+
+    @staticmethod
+    def forward(context, x):
+        y = F.relu(x)
+        context.save_for_backward(y)
+        return y * y
+
+    @staticmethod
+    def backward(context, gradient):
+        (y,) = context.saved_tensors
+        return torch.mul(gradient, y).mul_(2)
+
+
+class FastSquaredReLUFeedForward(SquaredReLUFeedForward):
+    """SquaredReLUFeedForward with the backward pass of its activation written out."""
+
+    def forward(self, x):
+        return self.proj(Squared.apply(self.expand(x)))
+
+
 TWINS = {RMSNorm: FastRMSNorm, LayerNorm: nn.LayerNorm}
 
 
-def with_fast_norms(model):
-    """model, its taught norms replaced in place by twins that share their weights: the same function and names."""
+def with_fast_parts(model):
+    """model, taught parts replaced in place by twins that share their weights: the same function and names."""
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             kind = TWINS.get(type(child))
@@ -48,6 +71,8 @@ def with_fast_norms(model):
                 twin = kind(len(child.weight), eps=child.eps)
                 twin._parameters.update(child._parameters)
                 setattr(module, name, twin)
+        if type(module) is SquaredReLUFeedForward:
+            module.__class__ = FastSquaredReLUFeedForward
     return model
 
 
@@ -68,7 +93,7 @@ class LinearForOne(nn.Linear):
 
 def optimized_for_decoding(model):
     """A twin of model, with the same weights in the same memory, that reads single tokens faster."""
-    twin = with_fast_norms(
+    twin = with_fast_parts(
         copy.deepcopy(model, {id(weight): weight for weight in model.parameters()})
     )
     for module in twin.modules():

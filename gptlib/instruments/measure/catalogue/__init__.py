@@ -5,6 +5,7 @@ from gptlib.instruments.measure.catalogue import (
     ladder,
     modern,
     practice,
+    record,
     speedrun,
     transformer,
 )
@@ -12,7 +13,7 @@ from gptlib.instruments.measure.experiment import Experiment
 
 EXPERIMENTS = {  # whatever these files define
     found.name: found
-    for module in (ladder, attention, transformer, practice, modern, speedrun)
+    for module in (ladder, attention, transformer, practice, modern, speedrun, record)
     for found in vars(module).values()
     if isinstance(found, Experiment)
 }

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from gptlib.instruments.measure.catalogue.common import start_from, tied, weights_of
 from gptlib.instruments.measure.experiment import Experiment, Variant
-from gptlib.instruments.models.fast import with_fast_norms
+from gptlib.instruments.models.fast import with_fast_parts
 from gptlib.layers import FeedForward
 from gptlib.model import GPT, GPTConfig
 from gptlib.modern import (
@@ -132,8 +132,8 @@ def with_previous_token(model):
 
 
 def modern_gpt(sizes=SIZES):
-    """A ModernGPT with the fast norms."""
-    return with_fast_norms(ModernGPT(sizes))
+    """A ModernGPT with the fast parts."""
+    return with_fast_parts(ModernGPT(sizes))
 
 
 # ---- each part alone on the baseline
@@ -159,7 +159,7 @@ def with_attention(model, norm=False, rope=False):
     if rope:
         model.position_embedding_table.weight.data.zero_()
         model.position_embedding_table.requires_grad_(False)
-    return with_fast_norms(model)
+    return with_fast_parts(model)
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ PARTS = Experiment(
     "What does each modern part bring, alone on nanoGPT's recipe, and all together?",
     {
         RECIPE: Variant(nano_gpt),
-        "RMSNorm": Variant(lambda: with_fast_norms(swap(nano_gpt(), norm=RMSNorm))),
+        "RMSNorm": Variant(lambda: with_fast_parts(swap(nano_gpt(), norm=RMSNorm))),
         "RoPE": Variant(lambda: with_attention(nano_gpt(), rope=True)),
         "QK-norm": Variant(lambda: with_attention(nano_gpt(), norm=True)),
         "ReLU²": Variant(lambda: swap(nano_gpt(), SquaredReLUFeedForward)),

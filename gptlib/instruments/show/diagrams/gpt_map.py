@@ -46,7 +46,7 @@ def gpt_map(model, tokens, lit=()):
     found.arrow((2.68, 0.42), (3.0, 0.42), (3.0, stream - 0.13))
     found.plus(3.0, stream)
     draw_frame(found, 3.35, stream - 0.55, 3.75, 3.1, "blocks" in lit)
-    found.words(5.22, 4.08, f"block, {len(model.blocks)} times", weight="bold")
+    found.words(5.22, 4.08, f"block × {len(model.blocks)}", weight="bold")
     found.link(5.22, 4.08, 1.6, 0.3, notebook(PARTS["blocks"][0]), "block")
     found.link(5.22, stream - 0.32, 2.6, 0.25, notebook(PARTS["residual"][0]), "residual stream")
     heads = f"attention\n{model.config.n_head} heads"

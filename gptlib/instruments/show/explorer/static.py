@@ -55,7 +55,7 @@ def draw_head(axes, weights, labels, title):
         axes.set_xticks(range(T), labels, fontsize=size, rotation=turn)
         axes.set_yticks(range(T), labels, fontsize=size)
         axes.tick_params(length=0)
-    axes.set(xlabel="key: attended to", ylabel="query: attends")
+    axes.set(xlabel="attended-to character (key)", ylabel="attending character (query)")
     axes.set_title(title, fontsize=11)
     axes.spines[:].set_color("#bbbbbb")
 

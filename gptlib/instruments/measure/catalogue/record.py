@@ -1,0 +1,73 @@
+"""The record: the losses that the lecture and nanoGPT report from a GPU, on a laptop's cores.
+
+The goals are losses on the lecture's own text, which is not here: run.py experiments run record --text FILE.
+"""
+
+import statistics
+
+from gptlib.instruments.measure.catalogue.modern import modern_gpt
+from gptlib.instruments.measure.experiment import Experiment, Variant
+from gptlib.instruments.measure.results import losses_in
+from gptlib.model import GPTConfig
+from gptlib.modern import ModernConfig
+
+SIZES = GPTConfig(block_size=256, n_embd=160, n_head=5, n_layer=6, dropout=0.1)
+SETTING = ModernConfig(steps=3600, batch_size=8, block_size=256, learning_rate=4e-3, warmup=100)
+# {variant: (CPU-minutes, the loss to reach within them)}: the lecture's, nanoGPT's on a GPU, and one better than both
+GOALS = {
+    "3,600 steps": (25, 1.4873),
+    "5,800 steps": (40, 1.4697),
+    "10,000 steps": (120, 1.45),
+}
+
+
+def best(trained):
+    """The Score of the lowest loss."""
+    return min(trained.scores, key=lambda score: score.full_loss)
+
+
+def verdict(rows):
+    """Which goals were reached by every seed."""
+    found, minutes = losses_in(rows, "best_loss"), losses_in(rows, "cpu_minutes")
+    said = []
+    for variant, (limit, goal) in GOALS.items():
+        if variant in found:
+            reached = [
+                loss <= goal and took <= limit
+                for loss, took in zip(found[variant], minutes[variant])
+            ]
+            mean = statistics.fmean(found[variant])
+            said.append(
+                f"{variant}: {mean:.4f} on average in {max(minutes[variant]):.0f} CPU-minutes at most; {goal} within "
+                f"{limit} by {sum(reached)} of {len(reached)} seeds"
+            )
+    return "; ".join(said) or "no run of a goal yet"
+
+
+ON_THE_WAY = {
+    "best_loss": lambda trained: best(trained).full_loss,
+    "best_step": lambda trained: best(trained).step,
+    "cpu_minutes": lambda trained: trained.scores[-1].cpu_minutes,
+    "minutes": lambda trained: trained.scores[-1].minutes,
+}
+RECORD = Experiment(
+    "record",
+    "How many CPU-minutes does a GPT need for the losses that the lecture and nanoGPT report from a GPU?",
+    {
+        variant: Variant(
+            lambda: modern_gpt(SIZES), {"steps": int(variant.split()[0].replace(",", ""))}
+        )
+        for variant in GOALS
+    },
+    SETTING,
+    seeds=3,
+    sizes={
+        "n_embd": SIZES.n_embd,
+        "n_head": SIZES.n_head,
+        "n_layer": SIZES.n_layer,
+        "dropout": SIZES.dropout,
+    },
+    measures=ON_THE_WAY,
+    score_every=400,
+    verdict=verdict,
+)
