@@ -18,7 +18,7 @@ def load_text(path):
 
 
 def train_val_split(tokens, train_fraction=0.9):
-    """The first part to train on, and the rest to see whether it learnt or memorised.
+    """The first part to train on, and the rest to see whether it learned or memorized.
 
     tokens: anything that can be sliced; returns (first train_fraction, rest).
     """

@@ -37,6 +37,7 @@ for one in (
     diagrams.attention_diagram(CausalSelfAttention(24, 3), x),
     diagrams.heads_diagram(CausalSelfAttention(24, 3), x),
     diagrams.shift_diagram(torch.arange(5), torch.arange(1, 6), str),
+    diagrams.pieces_diagram({"one": list("to be"), "two": ["to", " be"]}, {"two": "to"}),
 ):
     print(hashlib.sha256((one.html() + repr(one.png())).encode()).hexdigest())
 """
@@ -99,7 +100,7 @@ def test_two_processes_draw_the_same_bytes():
         ).stdout.split()
         for env in (os.environ | {"PYTHONHASHSEED": seed} for seed in "12")
     ]
-    assert runs[0] == runs[1] and len(set(runs[0])) == 5
+    assert runs[0] == runs[1] and len(set(runs[0])) == 6
 
 
 def contrast(one, other):
@@ -180,6 +181,15 @@ def test_below_every_token_stands_the_one_that_follows_it():
     ids = torch.tensor(tokenizer.encode("To be"))
     words = words_of(diagrams.shift_diagram(ids[:-1], ids[1:], lambda i: tokenizer.decode([i])))
     assert words == ["x", "T", "o", "␣", "b", "y", "o", "␣", "b", "e"]
+
+
+def test_every_piece_of_a_text_is_as_wide_as_its_characters():
+    drawn = diagrams.pieces_diagram({"one": list("to be"), "two": ["to", " be"]}, {"two": "to"})
+    assert words_of(drawn) == ["one", "t", "o", "␣", "b", "e", "two", "to", "␣be"]
+    boxes = [patch for patch in drawn.sheet.patches if isinstance(patch, FancyBboxPatch)]
+    starts = [box.get_x() for box in boxes]
+    assert starts[5:] == pytest.approx([starts[0], starts[2]])
+    assert [box.get_linewidth() > 2 for box in boxes] == [False] * 5 + [True, False]
 
 
 def test_looking_at_a_model_leaves_no_hooks_and_its_mode():

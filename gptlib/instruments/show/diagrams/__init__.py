@@ -2,7 +2,12 @@
 
 from gptlib.instruments.show.diagrams.block import block_diagram, calls_of
 from gptlib.instruments.show.diagrams.gpt_map import PARTS, gpt_map, series_map, shapes_of
-from gptlib.instruments.show.diagrams.shapes import attention_diagram, heads_diagram, shift_diagram
+from gptlib.instruments.show.diagrams.shapes import (
+    attention_diagram,
+    heads_diagram,
+    pieces_diagram,
+    shift_diagram,
+)
 from gptlib.instruments.show.diagrams.sheet import LIT, Diagram
 
 __all__ = [
@@ -14,6 +19,7 @@ __all__ = [
     "calls_of",
     "gpt_map",
     "heads_diagram",
+    "pieces_diagram",
     "series_map",
     "shapes_of",
     "shift_diagram",

@@ -1,4 +1,4 @@
-"""The shapes of attention, splitting into heads and merging them, and x shifted to y: drawn from real tensors."""
+"""The shapes of attention, heads split and merged, x shifted to y, a text in pieces: drawn from the real thing."""
 
 from matplotlib.patches import Rectangle
 
@@ -104,4 +104,25 @@ def shift_diagram(x, y, labels):
         found.arrow((at, 1.12), (at, 0.65))
         if t + 1 < T:  # the same token stands in x one place further on
             found.arrow((at + 0.14, 0.62), (at + 0.5, 1.14), width=0.7, head=False)
+    return found
+
+
+def pieces_diagram(rows, lit=None):
+    """The pieces that a text is cut into, a row for each way, every piece as wide as its characters.
+
+    rows: {name: pieces}; lit: {name: the piece that stands out in that row}.
+    """
+    longest = max(sum(map(len, pieces)) for pieces in rows.values())
+    left, unit = 0.25 + 0.09 * max(map(len, rows)), min(0.43, 8.2 / longest)
+    height = 0.2 + 0.6 * len(rows)
+    names = ", ".join(rows)
+    found = Diagram(f"the pieces of a text: {names}", left + unit * longest + 0.1, height)
+    for row, (name, pieces) in enumerate(rows.items()):
+        x, y = left, height - 0.4 - 0.6 * row
+        found.words(0.05, y, name, ha="left", weight="bold")
+        for piece in pieces:
+            width, stands_out = unit * len(piece), piece == (lit or {}).get(name)
+            words = "".join(visible(piece))
+            found.box(x + width / 2, y, width - 0.05, 0.44, words, "embedding", stands_out)
+            x += width
     return found
