@@ -13,7 +13,7 @@ masked_row = Answer(
         "−∞ was taken for 0: e to the −∞ is exactly 0": (1 / 6, 1 / 2, 1 / 6, 1 / 6),
         "the sum counts the masked score too: it is 1 + 3 + 1": (1 / 6, 1 / 2, 1 / 6, 0),
         "that is e raised to the scores: divide by their sum": (1, 3, 1, 0),
-        "those are the scores: softmax raises e to each of them, and divides by the sum": (0, 1.0986, 0, MINUS_INFINITY),
+        "those are the scores: softmax raises e to them, and divides by the sum": (0, 1.0986, 0, MINUS_INFINITY),
         "all weights are the same: e to ln 3 is 3, and e to −∞ is 0": (0.25, 0.25, 0.25, 0.25),
         "the three that are not masked weigh the same: e to ln 3 is 3": (1 / 3, 1 / 3, 1 / 3, 0),
     },
