@@ -9,16 +9,16 @@ from gptlib.instruments.exercises.mistakes import MINUS_INFINITY, distance
 masked_row = Answer(
     right=(0.2, 0.6, 0.2, 0),
     mistakes={
-        "e⁰ is 1, not 0: take e to each score before you divide": (0, 1, 0, 0),
+        "e⁰ is 1, not 0: raise e to each score before you divide": (0, 1, 0, 0),
         "−∞ was taken for 0: e to the −∞ is exactly 0": (1 / 6, 1 / 2, 1 / 6, 1 / 6),
-        "the sum counts the hidden one too: it is 1 + 3 + 1": (1 / 6, 1 / 2, 1 / 6, 0),
-        "that is e to the scores: divide by their sum": (1, 3, 1, 0),
-        "those are the scores: softmax takes e to them, and divides by the sum": (0, 1.0986, 0, MINUS_INFINITY),
+        "the sum counts the masked score too: it is 1 + 3 + 1": (1 / 6, 1 / 2, 1 / 6, 0),
+        "that is e raised to the scores: divide by their sum": (1, 3, 1, 0),
+        "those are the scores: softmax raises e to them, and divides by the sum": (0, 1.0986, 0, MINUS_INFINITY),
         "all weights are the same: e to ln 3 is 3, and e to −∞ is 0": (0.25, 0.25, 0.25, 0.25),
-        "the three that are seen weigh the same: e to ln 3 is 3": (1 / 3, 1 / 3, 1 / 3, 0),
+        "the three that are not masked weigh the same: e to ln 3 is 3": (1 / 3, 1 / 3, 1 / 3, 0),
     },
-    expected="four weights that add to one",
-    explanation="e to the scores is (1, 3, 1, 0), the sum 5",
+    expected="four weights that sum to one",
+    explanation="e raised to the scores is (1, 3, 1, 0), the sum 5",
 )  # fmt: skip
 
 
@@ -49,16 +49,16 @@ window = Check(
             lambda T, w: softmax_where((distance(T) > 0) & (distance(T) <= w)),
         "every row is divided by width, and the first rows have fewer positions: divide by their number":
             lambda T, w: inside(T, w) / w,
-        "the window sees the future: hide distance < 0 as well": lambda T, w: softmax_where(distance(T) < w),
-        "the window reaches to both sides: hide distance < 0": lambda T, w: softmax_where(distance(T).abs() < w),
+        "the window sees the future: mask distance < 0 as well": lambda T, w: softmax_where(distance(T) < w),
+        "the window reaches to both sides: mask distance < 0": lambda T, w: softmax_where(distance(T).abs() < w),
         "the window lies in the future: the distance is row minus column, query minus key":
             lambda T, w: softmax_where(inside(T, w).T),
         "the mask is 0, a score like any other: it has to be −∞": lambda T, w: softmax_where(inside(T, w), fill=0.0),
-        "softmax runs over the wrong axis, so columns add to one: dim=-1": lambda T, w: softmax_where(inside(T, w), 0),
+        "softmax runs over the wrong axis, so columns sum to one: dim=-1": lambda T, w: softmax_where(inside(T, w), 0),
         "every position sees the whole past: where does width come in?": lambda T, w: softmax_where(distance(T) >= 0),
     },
     cases=(lambda: (7, 3), lambda: (5, 1), lambda: (4, 4)),
-    explanation="rows add to one, the window ends where it should, and width 1 is the identity",
+    explanation="rows sum to one, the window ends where it should, and width 1 is the identity",
 )  # fmt: skip
 
 # 5 seeds from each of 0, 1 and 5, 1,500 steps: 1.426 to 1.516
@@ -72,5 +72,5 @@ fade = Answer(
         "it is still on its way down from 5: train for all 1,500 steps": ((1.61, 4.9),),
     },
     expected="the fade at the end",
-    explanation="from 0 and from 5 it comes to the same place, and the grid of nine had its best there",
+    explanation="from 0 and from 5 it ends up in about the same place, close to the best of the seven fixed fades",
 )  # fmt: skip
