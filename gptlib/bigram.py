@@ -4,7 +4,7 @@ import torch.nn as nn
 
 
 class BigramLanguageModel(nn.Module):
-    """Looks up, for each token, the scores of every possible successor.
+    """Looks up, for each token, a score for every possible next token.
 
     tokens (B, T) long -> logits (B, T, V). The table is (V, V): row = this token, column = the next.
     """

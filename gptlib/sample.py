@@ -1,4 +1,4 @@
-"""Writing: one token after the other, each drawn from what the model expects."""
+"""Writing: one token after the other, each drawn from the model's probabilities."""
 
 import torch
 import torch.nn.functional as F
@@ -8,11 +8,11 @@ from gptlib import validate
 
 @torch.no_grad()
 def generate(model, tokens, max_new_tokens, temperature=1.0, top_k=None, generator=None):
-    """Continues tokens by max_new_tokens, each drawn from what the model expects next.
+    """Continues tokens by max_new_tokens, each drawn from the model's probabilities.
 
     model: maps (B, T) tokens to (B, T, V) logits; its block_size, if it has one, is how far back it is shown.
     tokens: (B, T) long, T at least 1. Returns (B, T + max_new_tokens).
-    temperature: above 0; below 1 sharper, above 1 flatter. top_k: draw from the k best only.
+    temperature: above 0; below 1 sharper, above 1 flatter. top_k: draw from the k most probable only.
     generator: a torch.Generator on the tokens' device. Put the model in eval mode first.
     """
     validate.prompt(tokens, model)

@@ -1,4 +1,4 @@
-"""Learning: a loss, two ways of measuring it, and the loop that lowers it."""
+"""Learning: a loss, two ways to measure it, and the loop that lowers it."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from gptlib.data import get_batch
 
 
 def next_token_loss(logits, targets):
-    """The mean of −ln(probability of the token that really came next).
+    """The mean of −ln(probability of the token that actually came next).
 
     logits (B, T, V), targets (B, T) long -> a scalar, in nats per token. ln V is what knowing nothing costs.
     """
@@ -20,7 +20,7 @@ def next_token_loss(logits, targets):
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train: how long, on how much at a time, in how large steps, from which seed.
+    """How to train: for how long, on how much at a time, with what step size, from which seed.
 
     The defaults are the lecture's. eval_batches are drawn from each split whenever a loss is reported.
     """
@@ -30,7 +30,7 @@ class TrainConfig:
     block_size: int = 8
     learning_rate: float = 1e-3
     eval_every: int = 500
-    eval_batches: int = 20  # of each split: evaluation then costs about 3 % of training
+    eval_batches: int = 20  # of each split: evaluation takes a few percent of the training time
     seed: int = 1337
 
     def __post_init__(self):
@@ -40,11 +40,11 @@ class TrainConfig:
         return self.learning_rate
 
     def optimizer(self, model):
-        # fused: the same sums in fewer calls
+        # fused: the same arithmetic in fewer calls
         return torch.optim.AdamW(model.parameters(), lr=self.learning_rate, fused=True)
 
     def rng(self, step):
-        # made anew for each step, so that batch 700 is the same after a break
+        # created afresh for each step, so that batch 700 is the same even after an interruption
         return torch.Generator().manual_seed(self.seed * 1_000_000 + step)
 
 
@@ -97,7 +97,7 @@ def full_loss(model, tokens, block_size):
 
 
 def train(model, data, config, optimizer=None, start=0):
-    """Trains model in place; before every step, and after the last, hands over (steps done, losses).
+    """Trains model in place; before every step, and after the last, yields (steps done, losses).
 
     losses is estimate_loss's at every config.eval_every steps and at the end, and {} in between. data: (train tokens,
     val tokens), each (N,) long, on the model's device. The first yield is before any step, the last after config.steps.

@@ -160,6 +160,6 @@ trigram = Answer(
         "that is the bigram's loss: the row is chosen by two characters": (ANY, (2.47, 2.50)),
         "that is in bits: log, for nats": (ANY, (2.92, 2.95)),
     },
-    expected="the best constant, to one digit, and its loss, to three decimals",
+    expected="the best constant, to one significant digit, and its loss, to three decimals",
     explanation="0.45 below the bigram",
 )  # fmt: skip
