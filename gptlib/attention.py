@@ -10,7 +10,7 @@ from gptlib import validate
 
 
 def causal_mask(T):
-    """(T, T), True where the query of a row may attend to the key of a column: itself and what came before."""
+    """(T, T), True where a row's query may attend to a column's key: at its own position or an earlier one."""
     return torch.ones(T, T, dtype=torch.bool).tril()
 
 
@@ -26,7 +26,7 @@ def attention_weights(q, k, mask):
 
 
 def attend(q, k, v, mask):
-    """For each query the average of the values, weighted by how much it attends to their keys.
+    """For each query, the average of the values, weighted by how much it attends to their keys.
 
     q (…, T, D), k and v (…, S, D), mask (T, S) bool -> (…, T, D).
     """

@@ -15,9 +15,9 @@ factors = Answer(
     mistakes={
         "the second is divided by 64: √64 is 8": (math.exp(3), math.exp(3 / 64)),
         "the second is multiplied by 8: divide": (math.exp(3), math.exp(24)),
-        "those are the differences: softmax takes e to them": (3, 3 / 8),
-        "the second is divided too late: first the difference 3/8, then e to it": (math.exp(3), math.exp(3) / 8),
-        "softmax takes e to the scores, not 2 or 10 to them": ((8.0, 1_000.0), (1.25, 2.4)),
+        "those are the differences: softmax exponentiates them": (3, 3 / 8),
+        "the second is divided too late: the difference is 3/8, and then e^(3/8)": (math.exp(3), math.exp(3) / 8),
+        "softmax takes powers of e, not of 2 or 10": ((8.0, 1_000.0), (1.25, 2.4)),
         "those are the smaller weights in parts of the larger: one over that": (math.exp(-3), math.exp(-3 / 8)),
     },
     expected="two factors, without and with dividing, to two digits",

@@ -129,7 +129,7 @@ def assert_change_moves_nothing_earlier(model, tokens):
     if leaks.any():
         changed_at, seen_at = leaks.nonzero()[0].tolist()
         raise AssertionError(
-            f"position {seen_at} sees the future: it moved when token {changed_at} was changed"
+            f"position {seen_at} sees the future: its output moved when token {changed_at} was changed"
         )
 
 
