@@ -38,6 +38,12 @@ def test_a_square_that_is_marked_has_a_frame_around_it():
     assert frame.get_bbox().bounds == (0.5, 1.5, 1, 1)  # column 1, row 2
 
 
+def test_a_weight_that_is_not_a_number_leaves_its_square_blank():
+    axes = patterns.pattern(np.where(WEIGHTS, WEIGHTS, np.nan), "abc", numbers=".2f").axes[0]
+    words = [text.get_text() for text in axes.texts]
+    assert words == ["1.00", "", "", "0.25", "0.75", "", "0.20", "0.30", "0.50"]
+
+
 def test_a_live_pattern_shows_the_new_weights():
     for picture, new in (
         (patterns.pattern(WEIGHTS, "abc"), OTHER),

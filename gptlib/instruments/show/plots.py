@@ -93,7 +93,8 @@ def draw_heatmap(picture, axes, matrix, rows=None, columns=None, numbers=None, t
         new = np.asarray(new, dtype=float)
         image.set_data(new)
         for cell, value in zip(cells, new.flat):
-            cell.set_text("−∞" if value == -np.inf else format(value, numbers).replace("-", "−"))
+            words = "" if np.isnan(value) else format(value, numbers).replace("-", "−")
+            cell.set_text("−∞" if value == -np.inf else words)
             seen = np.isfinite(value)  # what is not has no square behind it
             cell.set_color(INK if not seen else "white" if value > 0.6 * top else "#222222")
 

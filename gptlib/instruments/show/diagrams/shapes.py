@@ -34,7 +34,7 @@ def attention_diagram(attention, x):
         found.arrow((right_of_x, 2.0 + (y - 2.0) * 0.15), (left, y))
         beside = 0.17 if y > 1 else -0.17  # above the arrow, or below it
         height = 2.0 + (y - 2.0) * 0.575 + beside
-        found.words((right_of_x + left) / 2 - 0.1, height, f"W {name[0]}", fontsize=9)
+        found.words((right_of_x + left) / 2 - 0.1, height, f"$W_{name[0]}$", fontsize=10)
     left, right_of_scores = matrix(5.9, 2.6, T, T, "scores", INK, "T")
     found.arrow((right["query"], 3.1), (left, 2.72))
     found.arrow((right["key"], 2.1), (left, 2.48))
@@ -45,7 +45,7 @@ def attention_diagram(attention, x):
     left, _ = matrix(8.75, 0.8, T, D, "out", COLOURS["value"], "D")
     found.arrow((right_of_weights - 0.1 - T * unit / 2, 2.6 - T * unit / 2 - 0.28), (8.55, 1.15))
     found.arrow((right["value"], 0.8), (left, 0.8))
-    found.words(7.5, 1.35, "weights · v", fontsize=9)
+    found.words(7.5, 1.35, "weights @ v", fontsize=9)
     return found
 
 
