@@ -231,6 +231,20 @@ def test_the_keyboard_moves_over_tokens_and_heads_and_locks(first, page):
     page.keyboard.press("Escape")
 
 
+def test_arrows_and_letters_on_a_slider_stay_in_the_explorer_and_ctrl_s_saves(first, page):
+    slider = first.get_by_label("temperature")
+    cells, unsaved = page.locator(".jp-Cell"), page.locator(".lm-TabBar-tab.jp-mod-dirty")
+    number = cells.count()
+    slider.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "b"):  # b would make a new cell
+        page.keyboard.press(key)
+    assert slider.input_value() == "1.1" and slider.evaluate("s => s === document.activeElement")
+    page.keyboard.press("ArrowLeft")
+    assert cells.count() == number and unsaved.count() == 1
+    page.keyboard.press("Control+s")
+    eventually(lambda: unsaved.count() == 0)
+
+
 def test_a_typed_prompt_changes_the_picture_and_a_bad_one_gets_its_sentence_and_changes_nothing(
     first,
 ):
