@@ -1,4 +1,4 @@
-"""What `run.py lab` adds to JupyterLab: stills without a kernel, words after a NameError."""
+"""What `run.py lab` adds to JupyterLab: stills without a kernel, words after a NameError or an interrupt."""
 
 import asyncio
 
@@ -53,3 +53,15 @@ def test_a_missing_name_is_followed_by_what_to_run(capsys, code, hinted):
     said = capsys.readouterr().out
     assert ("missing_name is made by a cell that has not run" in said) == hinted
     assert ("Run All Above Selected Cell" in said) == hinted
+
+
+def test_an_interrupted_cell_says_where_it_was_and_shows_no_traceback(capsys):
+    shell = InteractiveShell()
+    hints.install(shell)
+    result = shell.run_cell("import signal\nfor _ in range(3):\n    signal.raise_signal(2)")
+    assert isinstance(result.error_in_exec, KeyboardInterrupt)  # so no cell after it runs
+    shown = capsys.readouterr()
+    assert shown.out.strip().startswith("stopped in line 3 of this cell; ") and shown.err == ""
+    assert "Traceback" not in shown.out
+    shell.run_cell("1 / 0")
+    assert "ZeroDivisionError" in capsys.readouterr().out
