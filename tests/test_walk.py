@@ -269,7 +269,10 @@ def test_only_what_concerns_the_whole_page_leaves_the_walk_by_the_keyboard(page)
     page.keyboard.press("Control+s")
     page.keyboard.press("Escape")
     page.keyboard.press("Tab")
-    assert page.evaluate("heard").count("s") == 1 and page.evaluate("heard")[-2:] == ["Escape", "Tab"]
+    assert page.evaluate("heard").count("s") == 1 and page.evaluate("heard")[-2:] == [
+        "Escape",
+        "Tab",
+    ]
 
 
 def test_the_part_of_a_line_that_takes_the_step_is_in_bold(page):
