@@ -463,6 +463,7 @@ def test_a_link_of_the_first_lecture_lands_on_its_heading_at_the_first_click(
     page.mouse.wheel(0, 400)  # whoever scrolls is left alone
     page.wait_for_timeout(1_000)
     assert top_of(heading) < -100
+    kernel_ready(server, FIRST.name)
     assert page.locator(UNSAVED).count() == 0  # a notebook that was only opened is as it was
     page.close()
 
