@@ -71,6 +71,9 @@ for step, _ in watch(train(BigramLanguageModel(7), (tokens, tokens), config), co
 ]
 
 
+UNSAVED = ".lm-TabBar-tab.jp-mod-dirty"
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """run.py lab, over lectures and the cells above."""
@@ -231,6 +234,20 @@ def test_the_keyboard_moves_over_tokens_and_heads_and_locks(first, page):
     page.keyboard.press("Escape")
 
 
+def test_arrows_and_letters_on_a_slider_stay_in_the_explorer_and_ctrl_s_saves(first, page):
+    slider = first.get_by_label("temperature")
+    cells, unsaved = page.locator(".jp-Cell"), page.locator(UNSAVED)
+    number = cells.count()
+    slider.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "b"):  # b would make a new cell
+        page.keyboard.press(key)
+    assert slider.input_value() == "1.1" and slider.evaluate("s => s === document.activeElement")
+    page.keyboard.press("ArrowLeft")
+    assert cells.count() == number and unsaved.count() == 1
+    page.keyboard.press("Control+s")
+    eventually(lambda: unsaved.count() == 0)
+
+
 def test_a_typed_prompt_changes_the_picture_and_a_bad_one_gets_its_sentence_and_changes_nothing(
     first,
 ):
@@ -369,9 +386,7 @@ def test_a_training_is_stopped_by_its_button_goes_on_and_is_interrupted_and_noth
 def test_after_a_restart_a_cell_that_misses_a_name_says_what_to_run(browser, server):
     page = opened(browser, server, "21_training.ipynb")
     kernel_ready(server, "21_training.ipynb")
-    chosen(page, "Kernel", "Restart Kernel…")
-    page.get_by_role("button", name="Confirm Kernel Restart").click()
-    kernel_ready(server, "21_training.ipynb")
+    restarted(page, server, "21_training.ipynb")
     run_cell(page, 2)
     page.get_by_text("seen is made by a cell that has not run").wait_for(timeout=60_000)
     assert "Run All Above Selected Cell" in cell(page, 2).inner_text()
@@ -384,6 +399,13 @@ def shown_live(page):
     kinds = {"live": ".gpt-explorer, [role=slider]", "still": ".jp-RenderedImage img"}
     found = {kind: outputs.locator(selector).count() for kind, selector in kinds.items()}
     return found | {"failed": page.get_by_text("Error displaying widget").count()}
+
+
+def restarted(page, server, name):
+    """Kernel → Restart Kernel…, and yes."""
+    chosen(page, "Kernel", "Restart Kernel…")
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    kernel_ready(server, name)
 
 
 def test_a_notebook_reopened_with_its_kernel_is_live_and_without_it_shows_its_still_pictures(
@@ -402,6 +424,12 @@ def test_a_notebook_reopened_with_its_kernel_is_live_and_without_it_shows_its_st
     page.reload()
     page.locator(".gpt-explorer").wait_for(timeout=60_000)
     eventually(lambda: shown_live(page)["live"] >= 2)
+    stills = {"live": 0, "still": 3, "failed": 0}
+
+    restarted(page, server, name)
+    page.reload()
+    page.locator(".jp-RenderedImage img").nth(2).wait_for(timeout=60_000)
+    assert shown_live(page) == stills and page.get_by_text("No longer live: ").count() == 3
     page.close()
 
     for session in sessions(server, name):
@@ -409,7 +437,7 @@ def test_a_notebook_reopened_with_its_kernel_is_live_and_without_it_shows_its_st
     page = opened(browser, server, name)
     page.locator(".jp-RenderedImage img").nth(2).wait_for(timeout=60_000)
     kernel_ready(server, name)
-    assert shown_live(page) == {"live": 0, "still": 3, "failed": 0}
+    assert shown_live(page) == stills
     assert page.locator(".jp-RenderedHTMLCommon p span").all_inner_texts()  # the boxes of the text
     page.close()
 
@@ -435,6 +463,8 @@ def test_a_link_of_the_first_lecture_lands_on_its_heading_at_the_first_click(
     page.mouse.wheel(0, 400)  # whoever scrolls is left alone
     page.wait_for_timeout(1_000)
     assert top_of(heading) < -100
+    kernel_ready(server, FIRST.name)
+    assert page.locator(UNSAVED).count() == 0  # a notebook that was only opened is as it was
     page.close()
 
 
@@ -510,7 +540,7 @@ def test_masked_cells_are_not_drawn_and_the_smallest_weight_is(static):
     assert np.array_equal(drawn, np.tri(18, dtype=bool))
 
 
-def test_the_first_lecture_runs_from_top_to_bottom_in_the_readers_copy(browser, server):
+def test_the_first_lecture_runs_from_top_to_bottom_and_stops_without_a_traceback(browser, server):
     lecture = run_all(browser, server, FIRST.name)
     explorer = lecture.locator(".gpt-explorer").first
     explorer.wait_for(timeout=60_000)
@@ -525,6 +555,15 @@ def test_the_first_lecture_runs_from_top_to_bottom_in_the_readers_copy(browser, 
     for cell in wait_for(saved_cells, seconds=180):
         shown = {(output.output_type, output.get("name")) for output in cell.outputs}
         assert not shown & {("error", None), ("stream", "stderr")}, cell.source
+
+    writes = lecture.locator(".jp-CodeCell", has_text="stream_text(").first
+    writes.locator(".jp-InputPrompt").click()
+    lecture.keyboard.press("Control+Enter")
+    written = writes.locator(".jp-OutputArea-output")
+    eventually(lambda: written.count() == 1 and 0 < len(written.inner_text()) < 200, seconds=60)
+    chosen(lecture, "Kernel", "Interrupt Kernel")
+    lecture.get_by_text("stopped in line").wait_for()
+    assert lecture.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
     assert (lecture.errors, lecture.left) == ([], [])
     lecture.close()
 

@@ -251,6 +251,37 @@ def test_without_python_the_stored_head_can_be_looked_into_and_another_needs_the
     assert not page.locator(".gpt-explorer-sum").is_visible()
 
 
+def test_the_neuron_view_comes_into_the_window_when_it_is_opened(opened):
+    page = opened(explorer(), python="answers")
+    page.set_viewport_size({"width": 1000, "height": 300})
+    page.get_by_label("q · k by channel").check()
+    page.locator(".gpt-explorer-sum").wait_for()
+
+    def is_in_window():
+        box = page.locator(".gpt-explorer-neuron").bounding_box()
+        return box["y"] + box["height"] <= 300.5
+
+    wait_for(is_in_window, seconds=5)
+
+
+# ---- locks and keys
+
+
+def test_a_locked_head_stays_while_the_arrow_keys_look_for_another(opened):
+    page = opened(explorer())
+    heads = page.locator(".gpt-explorer-thumbnail")
+    heads.nth(1).click()
+    page.keyboard.press("ArrowDown")
+    label = "document.activeElement.getAttribute('aria-label')"
+    assert page.evaluate(label).startswith("layer 2 head 2; ")
+    assert text_of(page, "title") == "layer 1 · head 2 · locked"
+    page.keyboard.press("Enter")
+    assert text_of(page, "title") == "layer 2 · head 2 · locked"
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowUp")
+    assert text_of(page, "title") == "layer 1 · head 2"
+
+
 # ---- a picture that is not of what was asked for
 
 
@@ -313,7 +344,7 @@ def test_a_python_that_does_not_answer_is_named_and_forgiven_when_it_does(waitin
     assert waiting.get_by_role("status").text_content() == ""
     waiting.clock.run_for(500)
     said = waiting.get_by_role("status").text_content()
-    assert said.startswith("Python is not answering.") and said.endswith("run this cell again.")
+    assert said.startswith("Python is not answering.") and "Run All Above Selected Cell" in said
     assert stale(waiting) == (asks != "q · k by channel")
     waiting.evaluate("""() => model.set("answered",
         Object.fromEntries(["prompt", "temperature", "masked", "step", "neuron"].map((n) => [n, model.get(n)])))""")

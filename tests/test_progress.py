@@ -12,7 +12,7 @@ from PIL import Image
 from gptlib.bigram import BigramLanguageModel
 from gptlib.instruments.models.checkpoint import resumable
 from gptlib.instruments.show import progress, widgets
-from gptlib.instruments.show.panel import Clock, NotebookPanel, minutes
+from gptlib.instruments.show.panel import Clock, NotebookPanel, minutes, summary
 from gptlib.instruments.show.picture import Picture
 from gptlib.instruments.show.progress import watch
 from gptlib.train import TrainConfig, train
@@ -125,6 +125,14 @@ def test_the_time_left_after_a_resume_counts_only_the_steps_seen(monkeypatch):
     clock = Clock(1000)
     assert clock.left(900) is None  # resumed there
     assert clock.left(940) == 4.0 / 40 * 60
+
+
+def test_losses_of_an_earlier_step_are_not_shown_as_those_of_the_present_one():
+    history = [(0, {"train": 4.1774, "val": 4.18}), (100, {"train": 2.5, "val": 2.6})]
+    assert summary(38, history[:1], Clock(600)) == (
+        "step 38 of 600 · at step 0: train 4.177, val 4.180"
+    )
+    assert summary(100, history, Clock(600)) == "step 100 of 600 · train 2.500, val 2.600"
 
 
 @pytest.fixture

@@ -256,6 +256,25 @@ def test_steps_and_characters_are_reached_by_keyboard_and_every_step_says_its_li
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "position 5, a"
 
 
+def test_only_what_concerns_the_whole_page_leaves_the_walk_by_the_keyboard(page):
+    page.evaluate("""() => {
+        window.heard = [];
+        document.addEventListener("keydown", (event) => heard.push(event.key) && event.preventDefault());
+    }""")
+    page.get_by_label("layer").focus()
+    for key in ("ArrowDown", "b", "Enter", "Shift+Enter", "Control+a", "Control+Shift+z"):
+        page.keyboard.press(key)
+    assert set(page.evaluate("heard")) <= {"Control", "Shift"}
+    assert page.evaluate("model.get('layer')") == 1
+    page.keyboard.press("Control+s")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    assert page.evaluate("heard").count("s") == 1 and page.evaluate("heard")[-2:] == [
+        "Escape",
+        "Tab",
+    ]
+
+
 def test_the_part_of_a_line_that_takes_the_step_is_in_bold(page):
     bold = {}
     for step in CODE:

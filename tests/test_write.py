@@ -2,12 +2,14 @@
 
 import copy
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 import torch
 import torch.nn.functional as F
+from IPython.core.interactiveshell import InteractiveShell
 
 from gptlib.instruments.publish import authoring
 from gptlib.instruments.show.write import stream_text, write
@@ -82,6 +84,34 @@ def test_beyond_block_size_each_character_is_drawn_from_what_the_model_says_of_t
         drawn = torch.multinomial(F.softmax(logits / 0.9, dim=-1), 1, generator=generator).item()
         assert tokenizer.itos[drawn] == character
         shown = [*shown, drawn]
+
+
+def interrupted_after(reads, model):
+    """A copy of model whose reading is interrupted, as by Kernel → Interrupt, after so many reads."""
+    left, model = iter(range(reads)), copy.deepcopy(model)
+
+    def read(module, tokens):
+        if next(left, None) is None:
+            signal.raise_signal(signal.SIGINT)
+
+    model.token_embedding_table.register_forward_pre_hook(read)
+    return model
+
+
+@pytest.fixture
+def shell():
+    """The IPython that a cell runs in, as it comes, without what run.py lab gives it."""
+    yield InteractiveShell.instance()
+    InteractiveShell.clear_instance()
+
+
+def test_an_interrupt_prints_the_text_so_far_and_a_sentence_and_ends_the_cell(gpt, shell, capsys):
+    shell.user_ns |= {"write": write, "model": interrupted_after(5, gpt), "chars": CharTokenizer()}
+    shell.run_cell("text = 'old'\ntext = write(model, chars, 'ab', seed=1)\ntext = 'new'")
+    said = capsys.readouterr().out
+    assert said.startswith(write(gpt, CharTokenizer(), "ab", 5, seed=1) + "\n")
+    assert "stopped in line 2 of this cell" in said and "Traceback" not in said
+    assert shell.user_ns["text"] == "old"
 
 
 def test_streaming_reads_most_characters_once_and_leaves_the_model_as_it_was(gpt):

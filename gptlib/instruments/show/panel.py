@@ -34,10 +34,12 @@ class Clock:
 
 
 def summary(step, history, clock):
-    """One line: where it is, the last losses, the time left."""
+    """One line: where it is, the last losses and of which step they are, the time left."""
     words, left = [f"step {step:,} of {clock.steps:,}"], clock.left(step)
     if history:
-        words.append(", ".join(f"{split} {loss:.3f}" for split, loss in history[-1][1].items()))
+        measured, losses = history[-1]
+        when = "" if measured == step else f"at step {measured:,}: "
+        words.append(when + ", ".join(f"{split} {loss:.3f}" for split, loss in losses.items()))
     if left is not None:
         words.append(f"{minutes(left)} left")
     return " · ".join(words)

@@ -5,6 +5,7 @@ import torch
 from gptlib.cached import CachedGPT
 from gptlib.instruments.models.device import device_of
 from gptlib.instruments.models.fast import optimized_for_decoding
+from gptlib.instruments.show import hints
 from gptlib.sample import generate
 from gptlib.train import evaluating
 
@@ -48,12 +49,26 @@ def stream_text(model, tokenizer, prompt="\n", max_new_tokens=200, seed=0, **opt
     For reading along: up to block_size it is write's text, and beyond that several times faster, see stream_cached.
     """
     tokens, generator = prompted(model, tokenizer, prompt, seed)
-    for token in stream_cached(model, tokens, max_new_tokens, generator=generator, **options):
-        yield tokenizer.decode(token[0].tolist())
+    try:
+        for token in stream_cached(model, tokens, max_new_tokens, generator=generator, **options):
+            yield tokenizer.decode(token[0].tolist())
+    except KeyboardInterrupt:
+        hints.calm_interrupts()
+        raise
 
 
 def write(model, tokenizer, prompt="\n", max_new_tokens=200, seed=0, **options):
-    """The text that generate, in eval mode, appends to prompt, without the prompt; the same for the same seed."""
+    """The text that generate, in eval mode, appends to prompt, without the prompt; the same for the same seed.
+
+    An interrupt prints the text so far, and still is one: what was to be done with the whole text is not done.
+    """
     tokens, generator = prompted(model, tokenizer, prompt, seed)
-    found = list(stream(model, tokens, max_new_tokens, generator=generator, **options))
-    return tokenizer.decode([token.item() for token in found])
+    found = []
+    try:
+        for token in stream(model, tokens, max_new_tokens, generator=generator, **options):
+            found.append(token.item())
+    except KeyboardInterrupt:
+        print(tokenizer.decode(found))
+        hints.calm_interrupts()
+        raise
+    return tokenizer.decode(found)

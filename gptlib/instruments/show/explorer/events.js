@@ -54,10 +54,10 @@ export function listenToHeads(explorer) {
     if (!arrow || !of(event)) return;
     event.preventDefault();
     const button = neighbour(explorer.grid, of(event), arrow);
-    explorer.panels[explorer.active].locked = false;
+    button.focus();
+    if (explorer.panels[explorer.active].locked) return; // as for the pointer, until Escape, or Enter on another head
     chooseIts(button);
     keep(explorer);
-    button.focus();
   });
 }
 

@@ -2,6 +2,7 @@
 
 import { isDark } from "./colours.js";
 import { within } from "./elements.js";
+import { keepKeys } from "./keys.js";
 import { Waiting } from "./waiting.js";
 import { Weights, TOP } from "./weights.js";
 import { drawSquare, drawThumbnail } from "./canvas.js";
@@ -38,7 +39,7 @@ class Explorer {
 
   build() {
     this.root.classList.add("gpt-explorer");
-    this.root.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes the arrow keys and Enter
+    keepKeys(this.root);
     this.heads.className = "gpt-explorer-heads";
     this.views.className = "gpt-explorer-views";
     this.next.box.classList.add("gpt-explorer-next");

@@ -17,7 +17,16 @@ const UNDER_ZERO = { false: "#d55e00", true: "#ff8c42" };
 export function openNeuron(explorer, open) {
   const { layer, head } = explorer.panels[explorer.active];
   const of = head === "mean" ? [layer === "mean" ? 0 : layer, 0] : [layer, head];
+  explorer.revealing = open;
   explorer.waiting.ask("neuron", open ? of : []);
+}
+
+// What the reader has just opened may lie below the window's edge.
+function reveal(explorer) {
+  if (!explorer.revealing) return;
+  explorer.revealing = false;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  explorer.neuron.box.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
 }
 
 function makeNeuron(explorer) {
@@ -96,6 +105,7 @@ export function showNeuron(explorer) {
   [`q of ${query}`, `k of ${key}`, "q × k"].forEach((name, i) => (neuron.rows[i].name.textContent = name));
   drawRows(explorer, neuron);
   neuron.sum.textContent = inSum(neuron.pair, model.get("temperature"), row, s);
+  reveal(explorer);
   return `key position ${s} ${spokenToken(weights.tokens[s])}: ${neuron.sum.textContent}`;
 }
 
@@ -103,9 +113,11 @@ function lacking(explorer, neuron, panel) {
   const { model } = explorer;
   const wanted = [panel.layer, panel.head];
   neuron.title.textContent = titleOf(panel);
-  neuron.note.textContent = panel.head === "mean" ? MEAN : model.get("live") ? "…" : NOT_STORED;
+  const coming = panel.head !== "mean" && model.get("live");
+  neuron.note.textContent = panel.head === "mean" ? MEAN : coming ? "…" : NOT_STORED;
   const asked = JSON.stringify(model.get("neuron")) === JSON.stringify(wanted);
-  if (panel.head !== "mean" && model.get("live") && !asked) explorer.waiting.ask("neuron", wanted);
+  if (coming && !asked) explorer.waiting.ask("neuron", wanted);
+  if (!coming) reveal(explorer);
   return panel.head === "mean" ? MEAN : "";
 }
 

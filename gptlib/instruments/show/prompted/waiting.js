@@ -2,7 +2,8 @@
 
 const PATIENCE = 4000; // ms until the reader is told
 const NOT_ANSWERING =
-  "Python is not answering. If another cell is running, wait until it is done; otherwise run this cell again.";
+  "Python is not answering. If another cell is running, wait until it is done. If the kernel was restarted, choose " +
+  "Run → Run All Above Selected Cell in the menu, then run this cell.";
 
 function same(one, other) {
   return JSON.stringify(one) === JSON.stringify(other);

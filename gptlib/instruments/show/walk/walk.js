@@ -2,6 +2,7 @@
 // after that (another character, layer, head or step) is worked out and drawn here.
 
 import { debounced, within } from "./elements.js";
+import { keepKeys } from "./keys.js";
 import { Numbers, attended } from "./numbers.js";
 import { make } from "./rows.js";
 import { STEPS } from "./steps.js";
@@ -15,7 +16,7 @@ class Walk {
   constructor(model, root) {
     this.model = model;
     root.classList.add("gpt-walk");
-    root.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes the arrow keys
+    keepKeys(root);
     this.waiting = new Waiting(model, () => ["prompt"], () => this.showState());
     this.build(root);
     this.listen();
