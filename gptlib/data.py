@@ -8,12 +8,12 @@ from gptlib import validate
 
 
 def load_text(path):
-    """The text of a UTF-8 file, with every line end as a newline.
+    """The text of a UTF-8 file, with every line ending as a newline.
 
     A missing file raises FileNotFoundError, other bytes than UTF-8 ValueError, each with a sentence.
     """
     with validate.reading(path):
-        # -sig: some editors put an invisible mark in front of UTF-8
+        # -sig: skips the byte order mark that some text editors put first
         return Path(path).read_text(encoding="utf-8-sig")
 
 
@@ -23,8 +23,8 @@ def train_val_split(tokens, train_fraction=0.9):
     tokens: anything that can be sliced; returns (first train_fraction, rest).
     """
     validate.fraction(train_fraction=train_fraction)
-    cut = int(train_fraction * len(tokens))
-    return tokens[:cut], tokens[cut:]
+    boundary = int(train_fraction * len(tokens))
+    return tokens[:boundary], tokens[boundary:]
 
 
 def get_batch(tokens, block_size, batch_size, generator=None):

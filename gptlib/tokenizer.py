@@ -6,7 +6,7 @@ LECTURE_ALPHABET = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 
 
 class CharTokenizer:
-    """Gives every character of an alphabet its place in that alphabet as its id.
+    """Uses each character's place in an alphabet as its id.
 
     alphabet: the characters in the order of their ids; the lecture's 65 unless you give another.
     A repeated or empty alphabet, an unknown character or id raise ValueError with a sentence.

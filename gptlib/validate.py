@@ -27,8 +27,8 @@ def known_characters(text, stoi):
     for position, character in enumerate(text):
         if character not in stoi:
             raise ValueError(
-                f"this text has {character!r} (position {position}), which the tokenizer has not seen; "
-                "build one from a text that has it"
+                f"this text contains {character!r} (position {position}), which is not in the tokenizer's alphabet; "
+                "build a tokenizer from a text that contains it"
             )
 
 

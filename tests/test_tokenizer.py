@@ -43,7 +43,9 @@ def test_empty_text_encodes_to_nothing():
 
 
 def test_an_unknown_character_is_named_with_its_place():
-    with pytest.raises(ValueError, match=r"'é' \(position 3\).*build one from a text that has it"):
+    with pytest.raises(
+        ValueError, match=r"'é' \(position 3\).*build a tokenizer from a text that contains it"
+    ):
         CharTokenizer().encode("caféé")
 
 

@@ -18,7 +18,7 @@ chunks = Answer(
         "that is the number of tokens in all chunks: count the chunks": 992 * 8,
     },
     expected="the number of different chunks",
-    explanation="starts from 0 to 1000 − 8 − 1; token 0 is never a target",
+    explanation="starts from 0 to 1000 − 8 − 1; the token at position 0 is never a target",
 )  # fmt: skip
 
 
