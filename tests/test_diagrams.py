@@ -173,7 +173,7 @@ def test_the_shapes_of_one_head_are_those_of_its_tensors(make):
 
 def test_splitting_and_merging_ends_where_it_began():
     words = words_of(diagrams.heads_diagram(CausalSelfAttention(12, 3), torch.randn(2, 5, 12)))
-    assert words.count("B 2 · T 5 · C 12") == 3 and words.count("B 2 · H 3 · T 5 · D 4") == 2
+    assert words.count("B 2 · T 5 · C 12") == 4 and words.count("B 2 · H 3 ·\nT 5 · D 4") == 2
 
 
 def test_below_every_token_stands_the_one_that_follows_it():

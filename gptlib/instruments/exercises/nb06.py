@@ -109,7 +109,7 @@ attention = Check(
     explanation="the same as PyTorch's attention in every head, on any device, in any dtype",
 )  # fmt: skip
 
-# 5 seeds: 0.58, 0.59, 0.66, 0.70, 0.58
+# the seeds 0 to 4: 0.58, 0.56, 0.70, 0.76, 0.54
 knocked_out = Answer(
     right=((0.45, 0.85),),
     mistakes={

@@ -50,39 +50,44 @@ def attention_diagram(attention, x):
 
 
 def heads_diagram(attention, x):
-    """How x (B, T, C) is split over the heads of a CausalSelfAttention and merged again, with the shapes it has."""
+    """How a CausalSelfAttention splits q, k and v of x (B, T, C) over its heads and merges what they write.
+
+    A box is as high as T and as wide as its channels in every step; only q, k, v and out have a part for each head.
+    """
     q, k, v = attention.project_qkv(x)
     B, H, T, D = q.shape
     C = x.shape[-1]
-    found = Diagram(f"{C} channels split over {H} heads of {D}, and merged", 9.8, 2.6)
+    found = Diagram(f"q, k and v: {C} channels split over {H} heads of {D}, and merged", 9.9, 2.6)
     steps = [
         ("x", x.shape, "BTC"),
         ("q, k or v", (B, T, H * D), "BTC"),
         ("view", (B, T, H, D), "BTHD"),
         ("transpose", tuple(q.shape), "BHTD"),
         ("attend", tuple(q.shape), "BHTD"),
-        ("merge", tuple(attention.merge_heads(q).shape), "BTC"),
+        ("concatenate", (B, T, H * D), "BTC"),
+        ("Wo", tuple(attention.merge_heads(q).shape), "BTC"),
     ]
     palette = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
+    width, height = 0.88 / H, 1.15
     for number, (words, shape, letters) in enumerate(steps):
-        x0 = 0.2 + 1.62 * number
-        found.words(x0 + 0.65, 2.4, words, weight="bold")
-        found.words(x0 + 0.65, 0.2, shown(shape, letters), fontsize=8.5)
-        apart = letters in ("BTHD", "BHTD")
-        for head in range(H):
-            gap = 0.06 if apart else 0.0
-            if letters == "BHTD":
-                height = (1.5 - gap * (H - 1)) / H
-                corner = (x0 + 0.3, 2.1 - (head + 1) * height - head * gap)
-                shape_of = Rectangle(corner, 0.7, height)
-            else:
-                width = (1.1 - gap * (H - 1)) / H
-                shape_of = Rectangle((x0 + 0.1 + head * (width + gap), 0.6), width, 1.5)
-            colour = "#888888" if number == 0 else palette[head % len(palette)]
-            shape_of.set(facecolor=pale(colour), edgecolor=colour, linewidth=1.2)
-            found.sheet.add_patch(shape_of)
+        x0 = 0.1 + 1.4 * number
+        found.words(x0 + 0.6, 2.4, words, weight="bold")
+        lines = [shown(shape[:-2], letters[:-2]), shown(shape[-2:], letters[-2:])]
+        below = " ·\n".join(lines) if len(shape) == 4 else " · ".join(lines)
+        found.words(x0 + 0.6, 0.25, below, fontsize=8.5)
+        mixed = number in (0, len(steps) - 1)  # every channel belongs to all heads
+        for head in range(1 if mixed else H):
+            left = x0 + 0.16 + head * width
+            left += 0.16 / H * (head - (H - 1) / 2) if letters != "BTC" else 0.0
+            # heads that are matrices of their own stand apart
+            top = 2.1 - (0.36 * head / max(H - 1, 1) if letters == "BHTD" else 0.0)
+            top -= 0.18 if letters != "BHTD" else 0.0
+            box = Rectangle((left, top - height), H * width if mixed else width, height)
+            colour = "#888888" if mixed else palette[head % len(palette)]
+            box.set(facecolor=pale(colour), edgecolor=colour, linewidth=1.2)
+            found.sheet.add_patch(box)
         if number:
-            found.arrow((x0 - 0.33, 1.35), (x0 - 0.02, 1.35))
+            found.arrow((x0 - 0.24, 1.35), (x0 - 0.02, 1.35))
     return found
 
 
