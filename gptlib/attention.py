@@ -10,7 +10,7 @@ from gptlib import validate
 
 
 def causal_mask(T):
-    """(T, T), True where a row's query may attend to a column's key: at its own position or an earlier one."""
+    """(T, T), True where a row's query may attend to a column's key: one at the same position or earlier."""
     return torch.ones(T, T, dtype=torch.bool).tril()
 
 
