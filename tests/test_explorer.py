@@ -407,7 +407,7 @@ def test_a_thinned_map_keeps_its_largest_weights():
     assert small.shape == (1, 1, 96, 96) and small.max() == pytest.approx(0.9)
 
 
-def test_the_shipped_model_is_explored():
+def test_the_pretrained_model_is_explored():
     explorer = AttentionExplorer(*pretrained.load(), "ROMEO:\nO, my love")
     assert explorer.tokens[6] == "↵" and explorer.maps.shape == (6, 6, 17, 17)
 
