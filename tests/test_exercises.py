@@ -191,7 +191,8 @@ def test_the_word_that_is_right_is_the_one_with_the_largest_loss_on_the_page(nam
 
 def test_the_size_of_a_vocabulary_lies_where_the_page_has_three_characters_a_token():
     (exercise,) = [e for e in EXERCISES if e.name == "pieces"]
-    found = re.search(r"([\d,]+) pieces give ([\d.]+), ([\d,]+) give ([\d.]+):", exercise.text)
+    said = r"of ([\d,]+) gives ([\d.]+) characters a token, and one of ([\d,]+) gives ([\d.]+):"
+    found = re.search(said, exercise.text)
     low, at_low, high, at_high = (float(number.replace(",", "")) for number in found.groups())
     size = low * (high / low) ** ((3 - at_low) / (at_high - at_low))  # straight in log(size)
     assert check.pieces.judge(size).startswith("right")

@@ -1,6 +1,7 @@
 """What `run.py lab` adds to JupyterLab: stills without a kernel, words after a NameError or an interrupt."""
 
 import asyncio
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -96,6 +97,15 @@ def test_a_missing_name_is_followed_by_what_to_run(capsys, code, hinted):
     assert ("Run All Above Selected Cell" in said) == hinted
 
 
+@pytest.fixture
+def interruptible():
+    """Interrupts raise, as in a terminal; in a background job they are ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_cell_says_where_it_was_and_shows_no_traceback(capsys):
     shell = InteractiveShell()
     hints.install(shell)
