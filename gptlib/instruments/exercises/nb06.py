@@ -114,10 +114,10 @@ knocked_out = Answer(
     right=((0.45, 0.85),),
     mistakes={
         "that is the loss itself: expected is by how much it rises": ((2.4, 3.3),),
-        "there is a head that is missed more: try all four, each alone": ((0.15, 0.45),),
+        "there is a head that matters more: try all four, each alone": ((0.15, 0.45),),
         "nothing changed: set columns of proj.weight to zero, in place, under no_grad": ((-0.02, 0.02),),
         "several heads are out: put the weights back before the next one": ((0.85, 2.4),),
     },
-    expected="by how much the loss rises without the head that is missed most",
-    explanation="each head is missed, none as much as all together",
+    expected="by how much the loss rises without the head that matters most",
+    explanation="every head matters, none as much as all together",
 )  # fmt: skip
