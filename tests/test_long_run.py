@@ -12,7 +12,7 @@ from gptlib.data import train_val_split
 from gptlib.instruments import files
 from gptlib.instruments.measure import held_out, long_run, runner
 from gptlib.instruments.measure.catalogue import EXPERIMENTS
-from gptlib.instruments.measure.catalogue.record import GOALS, RECORD, verdict
+from gptlib.instruments.measure.catalogue.record import GOALS, RECORD, named, verdict
 from gptlib.instruments.measure.experiment import Experiment, Variant
 from gptlib.instruments.measure.long_run import BEST, RUN, scored
 from gptlib.instruments.measure.results import MINE, Conditions
@@ -112,7 +112,9 @@ def test_a_row_says_the_best_score_the_last_one_and_the_time(text):
     val = torch.tensor(CharTokenizer().encode(train_val_split(text.content)[1]))
     assert abs(row["best_loss"] - full_loss(best, val, 8)) < 2e-3  # stored in 16 bits
     assert row["best_loss"] <= row["full_loss"] and row["best_step"] in (4, 8, 9)
-    assert row["seconds"] == pytest.approx(60 * row["minutes"], abs=0.06)
+    saved = about["note"]["clock"]  # as it stood before the last step
+    assert row["seconds"] == pytest.approx(60 * saved["minutes"], abs=0.5) and row["seconds"] > 0
+    assert row["cpu_minutes"] == pytest.approx(saved["cpu_minutes"], abs=0.01)
     assert about["step"] == 9 and folder.parent.parent == files.MY
 
 
@@ -139,7 +141,8 @@ def record_row(variant, loss, minutes):
 
 
 def test_the_verdict_counts_seeds_that_reach_the_loss_within_the_minutes():
-    variant, (limit, goal) = next(iter(GOALS.items()))
+    steps, (limit, goal) = next(iter(GOALS.items()))
+    variant = named(steps)
     rows = [
         record_row(variant, goal, limit),
         record_row(variant, goal + 1e-4, limit),
@@ -150,9 +153,8 @@ def test_the_verdict_counts_seeds_that_reach_the_loss_within_the_minutes():
 
 
 def test_each_variant_of_the_record_trains_as_many_steps_as_its_name_says():
-    for variant in GOALS:
-        assert f"{RECORD.config(variant, 0).steps:,} steps" == variant
-    assert EXPERIMENTS["record"] is RECORD
+    assert all(f"{RECORD.config(name, 0).steps:,} steps" == name for name in RECORD.variants)
+    assert len(RECORD.variants) == len(GOALS) and EXPERIMENTS["record"] is RECORD
 
 
 def test_the_held_out_text_is_what_the_play_goes_on_with(tmp_path):

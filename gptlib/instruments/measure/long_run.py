@@ -77,4 +77,4 @@ def is_begun(folder):
 def score_of(model, data, step, clock):
     """The Score of model after step steps."""
     loss = full_loss(model, data[1], model.block_size)
-    return Score(step, round(loss, 4), round(clock.cpu_minutes, 2), round(clock.minutes, 2))
+    return Score(step, round(loss, 4), round(clock.cpu_minutes, 4), round(clock.minutes, 4))

@@ -51,8 +51,8 @@ class WarmupThenLinear(ModernConfig):
 class Recipe:
     """A model, its sizes, its training, and how often it is scored on the whole validation part.
 
-    keep: steps of which a snapshot is kept; without any, the best score is. until: break off here, with the schedule
-    unfinished. goal: a loss whose moment is of interest. large: never stored with the repository.
+    keep: steps of which a snapshot is kept; without any, the best score is. goal: a loss whose moment is of interest.
+    large: never stored with the repository.
     """
 
     sizes: GPTConfig
@@ -60,7 +60,6 @@ class Recipe:
     score_every: int
     build: Callable = GPT
     keep: tuple = ()
-    until: int | None = None
     goal: float | None = None
     large: bool = False
 
@@ -132,8 +131,6 @@ def make(name, device="cpu", steps=None, store=False):
             rows = [old for old in rows if int(old["step"]) < step]
             rows.append(row_of(step, losses, scores) | about)
             (write_sealed if store else files.write_rows)(log, rows)
-        if step == recipe.until:
-            break
     if scores and not recipe.keep:
         with files.replacing(target / f"{name}.safetensors") as beside:
             shutil.copyfile(folder / BEST, beside)

@@ -131,6 +131,12 @@ def scaled_head(head_size, scale, n_embd=64):
     return language_model(nn.Sequential(head, nn.Linear(head_size, n_embd)), n_embd)
 
 
+def linear_layers_alone(size, n_embd=64):
+    """What scaled_head has besides its attention: a value matrix, and the way back to n_embd."""
+    layers = nn.Linear(n_embd, size, bias=False), nn.Linear(size, n_embd)
+    return language_model(nn.Sequential(*layers), n_embd)
+
+
 SCALING = Experiment(
     "scaling",
     "What does dividing by √head_size do to training?",
@@ -139,7 +145,10 @@ SCALING = Experiment(
         for size in (16, 64, 256)
         for name, scale in (("1/√D", size**-0.5), ("no scaling", 1.0), ("1/√C", 64**-0.5))
     }
-    | {"no attention": Variant(lambda: language_model(nn.Identity(), n_embd=64))},
+    | {
+        f"D {size}, no attention": Variant(lambda size=size: linear_layers_alone(size))
+        for size in (16, 64, 256)
+    },
     TrainConfig(steps=2000, batch_size=32, block_size=T, learning_rate=1e-3),
     seeds=3,
     sizes={"n_embd": 64},
