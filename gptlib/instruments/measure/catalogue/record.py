@@ -4,11 +4,15 @@ The goals are losses on the lecture's own text, which is not here: run.py experi
 """
 
 import statistics
+from dataclasses import dataclass, replace
+
+import torch
 
 from gptlib.instruments.measure.catalogue.modern import modern_gpt
 from gptlib.instruments.measure.experiment import Experiment, Variant
 from gptlib.instruments.measure.results import losses_in
-from gptlib.model import GPTConfig
+from gptlib.instruments.models.fast import with_fast_parts
+from gptlib.model import GPT, GPTConfig
 from gptlib.modern import ModernConfig
 
 SIZES = GPTConfig(block_size=256, n_embd=160, n_head=5, n_layer=6, dropout=0.1)
@@ -65,4 +69,49 @@ RECORD = Experiment(
     measures=ON_THE_WAY,
     score_every=400,
     verdict=verdict,
+)
+
+SHORTER = replace(SETTING, steps=1000)
+
+
+@dataclass(frozen=True)
+class AdamWConfig(ModernConfig):
+    """The record's setting, with AdamW for the matrices of the blocks as well."""
+
+    def optimizer(self, model):
+        return torch.optim.AdamW(model.parameters(), self.learning_rate, (0.9, 0.99), fused=True)
+
+
+def plain_gpt():
+    """The GPT of the lecture at the record's size, with the fast parts."""
+    return with_fast_parts(GPT(SIZES))
+
+
+def adamw(learning_rate):
+    """The shorter setting with AdamW alone."""
+    return AdamWConfig(**vars(SHORTER) | {"learning_rate": learning_rate})
+
+
+WHOLE = "the record's"
+LIKE_FOR_LIKE = Experiment(
+    "record_parts",
+    "What does each choice of the record bring, when the others stay as they are?",
+    {
+        WHOLE: Variant(lambda: modern_gpt(SIZES)),
+        "AdamW, lr 4e-3": Variant(lambda: modern_gpt(SIZES), setting=adamw(4e-3)),
+        "AdamW, lr 2e-3": Variant(lambda: modern_gpt(SIZES), setting=adamw(2e-3)),
+        "plain GPT": Variant(plain_gpt),
+        "plain GPT, AdamW, lr 2e-3": Variant(plain_gpt, setting=adamw(2e-3)),
+        "block of 128": Variant(
+            lambda: modern_gpt(replace(SIZES, block_size=128)),
+            {"block_size": 128, "batch_size": 16},
+        ),
+        "no dropout": Variant(lambda: modern_gpt(replace(SIZES, dropout=0.0))),
+        "lr 2e-3": Variant(lambda: modern_gpt(SIZES), {"learning_rate": 2e-3}),
+    },
+    SHORTER,
+    seeds=1,
+    sizes=RECORD.sizes,
+    measures=ON_THE_WAY,
+    score_every=SHORTER.steps,
 )
