@@ -8,7 +8,7 @@ from gptlib import validate
 
 
 def load_text(path):
-    """The text of a UTF-8 file, with every line ending as a newline.
+    """The text of a UTF-8 file, all line endings converted to newlines.
 
     A missing file raises FileNotFoundError, other bytes than UTF-8 ValueError, each with a sentence.
     """
@@ -18,7 +18,7 @@ def load_text(path):
 
 
 def train_val_split(tokens, train_fraction=0.9):
-    """The first part to train on, and the rest to see whether it learned or memorized.
+    """The first part to train on, and the rest to see whether the model learned or only memorized.
 
     tokens: anything that can be sliced; returns (first train_fraction, rest).
     """

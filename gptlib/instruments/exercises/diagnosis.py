@@ -49,7 +49,7 @@ def kind(value):
 def tensors(result):
     """What a call returned as {label: tensor in 64 bits}; the label of a result that stands alone is ''."""
     if result is None or result is Ellipsis:
-        raise NotYet("it returns nothing yet; is there still a ..., or is the return missing?")
+        raise NotYet("the function returns nothing; is there still a ..., or is the return missing?")
     if isinstance(result, dict):
         return {label: tensors(part)[""] for label, part in result.items()}
     if isinstance(result, tuple | list) and result and isinstance(result[0], torch.Tensor):
@@ -67,7 +67,7 @@ def tensors(result):
 def came_back(result, wanted, words):
     """result, if it is of the type wanted; else raises a sentence with words for what was expected."""
     if result is None or result is Ellipsis:
-        raise NotYet(f"it returns nothing yet; is there still a ...? Expected: {words}")
+        raise NotYet(f"the function returns nothing; is there still a ...? Expected: {words}")
     if not isinstance(result, wanted):
         raise Wrong(f"{kind(result)} came back, expected: {words}")
     return result
