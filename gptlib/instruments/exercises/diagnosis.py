@@ -49,7 +49,9 @@ def kind(value):
 def tensors(result):
     """What a call returned as {label: tensor in 64 bits}; the label of a result that stands alone is ''."""
     if result is None or result is Ellipsis:
-        raise NotYet("the function returns nothing; is there still a ..., or is the return missing?")
+        raise NotYet(
+            "the function returns nothing; is there still a ..., or is the return missing?"
+        )
     if isinstance(result, dict):
         return {label: tensors(part)[""] for label, part in result.items()}
     if isinstance(result, tuple | list) and result and isinstance(result[0], torch.Tensor):

@@ -69,7 +69,7 @@ def gpt_map(model, tokens, lit=()):
 def series_map(*lit):
     """The map that every notebook shows: the pretrained GPT on the lecture's batch of 4 × 8 tokens, its own part lit.
 
-    lit: names of PARTS. Each box leads to the notebook that builds it.
+    lit: names of PARTS. Each box leads to the notebook where it first comes up.
     """
     model, _ = pretrained.load()
     return gpt_map(model, torch.zeros(4, 8, dtype=torch.long), lit)
