@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 import run
 from gptlib.instruments.publish import authoring
 from gptlib.instruments.publish.site import live
-from gptlib.instruments.publish.site.book import export
+from gptlib.instruments.publish.site.book import export, front_page
 from gptlib.instruments.publish.site.folder import replaced
 from gptlib.instruments.show.picture import Picture
 
@@ -262,6 +262,15 @@ def test_only_a_picture_with_controls_says_that_it_moves_and_descriptions_are_es
     still, moving, _ = pages(small)["notebooks/b.html"].select("figure")
     assert still.img["alt"] == 'picture: 1 < "2"' and still.figcaption is None
     assert "python run.py lab" in moving.figcaption.get_text()
+
+
+@pytest.mark.parametrize("still", ["", "More.\n\n![still](s.png)\n\n"])
+def test_the_front_page_shows_the_first_live_picture_in_place_of_its_still(still):
+    alive = picture("[picture: p]", **{live.LIVE: {"state": {}}})
+    notebooks = {"notebooks/a": new_notebook(cells=[alive, picture("[picture: q]")])}
+    found = front_page(f"# T\n\nWords.\n\n{still}End.", notebooks)
+    assert found.count('class="live"') == 1 and "s.png" not in found
+    assert found.index("Words.") < found.index('class="live"') < found.index("End.")
 
 
 def test_a_picture_has_half_the_width_of_its_sharp_pixels(small):

@@ -79,14 +79,22 @@ def page(name, notebook, say):
 
 
 def front_page(readme, notebooks):
-    """The Markdown of the front page: the README with the first live picture behind its first paragraph."""
-    title, opening, *rest = readme.split("\n\n", 2)
+    """The Markdown of the front page: the README, its first picture replaced by the first one that is alive.
+
+    Without a picture in the README the live one stands behind the first paragraph.
+    """
+    title, opening, *rest = readme.split("\n\n")
     cells = [outputs for notebook in notebooks.values() for outputs in live.displays(notebook)]
     alive = [
         text.raw(text.output(one)) for found in cells for one in found if live.LIVE in one.data
     ]
+    still = next((n for n, words in enumerate(rest) if words.startswith("![")), None)
+    if alive and still is not None:
+        rest[still] = alive[0]
+    elif alive:
+        rest.insert(0, alive[0])
     sidebar = "\n".join(["```{toctree}", ":hidden:", "", *notebooks, "```"])
-    return "\n\n".join([title, opening, *alive[:1], *rest, sidebar])
+    return "\n\n".join([title, opening, *rest, sidebar])
 
 
 def build(root, folder, texts, say):
