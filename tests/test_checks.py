@@ -4,13 +4,14 @@ import re
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
 from gptlib.instruments.exercises import cases, check, probes
-from gptlib.instruments.exercises.grader import Both, Check
+from gptlib.instruments.exercises.grader import Both, Check, alternatives
 from gptlib.instruments.exercises.relations import agree
 
 EXERCISES = check.BY_NAME
@@ -43,18 +44,19 @@ def test_the_independent_answer_is_right(part):
 @each_part
 def test_every_planted_mistake_gets_its_own_sentence(part):
     assert len(part.mistakes) >= 2
-    for sentence, planted in part.mistakes.items():
-        assert part.judge(as_readers(part, planted)) == f"not right: {sentence}"
+    for sentence, mistake in part.mistakes.items():
+        for planted in alternatives(mistake):
+            assert part.judge(as_readers(part, planted)) == f"not right: {sentence}"
 
 
 @each_piece
 def test_no_two_mistakes_give_the_same_numbers(part):
-    seen = [part.observed(mistake) for mistake in part.mistakes.values()]
-    for i, numbers in enumerate(seen):
+    seen = [(sentence, numbers) for sentence, ways in part.planted.items() for numbers in ways]
+    for i, (sentence, numbers) in enumerate(seen):
         assert numbers, (
             "a mistake that gives no numbers is found by a probe: try it in test_wrong_solutions"
         )
-        assert not any(agree(numbers, other) for other in seen[:i]), list(part.mistakes)[i]
+        assert not any(agree(numbers, other) for _, other in seen[:i]), sentence
 
 
 # ---- whatever comes, a line
@@ -168,7 +170,9 @@ def test_a_check_draws_nothing_from_the_global_random_numbers_and_always_says_th
     for seed in (1, 2):
         torch.manual_seed(seed)
         before = torch.get_rng_state()
-        said.append([part.judge(part.right), part.judge(list(part.mistakes.values())[1])])
+        said.append(
+            [part.judge(part.right), part.judge(alternatives(list(part.mistakes.values())[1])[0])]
+        )
         assert torch.equal(before, torch.get_rng_state())
     assert said[0] == said[1]
 
@@ -214,6 +218,13 @@ def test_a_check_does_not_start_a_gpu_that_is_not_in_use(gpu, monkeypatch):
 # ---- mistakes that are not planted
 
 
+RightHead = check.head.right
+
+
+def head(forward):
+    return type("MyHead", (RightHead,), {"forward": forward})
+
+
 def test_an_exception_is_told_with_the_readers_own_line():
     def my_window(T, width):
         return torch.zeros(T, T) @ torch.zeros(width + 100, 1)
@@ -232,6 +243,29 @@ def test_a_mistake_that_is_not_planted_is_told_by_the_first_place_or_the_shape()
     assert check.window.judge(off) == first
     wider = check.window.judge(lambda T, width: torch.zeros(T, T + 1))
     assert wider == "not right: shape (7, 8) came, (7, 7) was expected"
+
+
+def swapped_axes(q, k, slope):
+    return q @ k.transpose(0, 1) - slope
+
+
+def test_a_mistake_that_raises_is_told_by_its_sentence_and_the_readers_line():
+    said = check.alibi.judge(swapped_axes)
+    assert said.startswith("not right: the wrong axes of k are swapped: transpose(-2, -1) swaps")
+    assert "of swapped_axes, `return q @ k.transpose(0, 1) - slope`)" in said
+
+
+def test_an_exception_about_shapes_is_told_with_those_that_came_in():
+    said = check.alibi.judge(lambda q, k, slope: q @ torch.zeros(7, 7))
+    assert said.endswith("; it was called with the shapes (2, 5, 3) and (2, 5, 3)")
+
+
+def test_the_right_numbers_in_another_shape_are_told_by_the_shapes():
+    said = check.head.judge(head(lambda self, x: RightHead.forward(self, x).squeeze()))
+    assert (
+        said
+        == "not right: the numbers are right, but not their shape: (3, 6) came, (3, 1, 6) was expected"
+    )
 
 
 RELATED = {
@@ -303,6 +337,32 @@ def test_other_names_shapes_and_starts_of_parameters_are_told():
     assert "the class itself was expected" in check.head.judge(Renamed(2, 2, 2))
 
 
+def layers(bias=False, swapped=False, **more):
+    """A MyHead with other layers than the right one."""
+
+    class MyHead(RightHead):
+        def __init__(self, n_embd, head_size, block_size):
+            super().__init__(n_embd, head_size, block_size)
+            sizes = (head_size, n_embd) if swapped else (n_embd, head_size)
+            for name in ("query", "key", "value"):
+                setattr(self, name, nn.Linear(*sizes, bias=bias))
+            for name, parameter in more.items():
+                setattr(self, name, parameter)
+
+    return MyHead
+
+
+def test_parameters_too_many_too_few_and_turned_round_are_told():
+    said = check.head.judge(layers(bias=True))
+    assert "it has key.bias, query.bias, value.bias on top of" in said and "bias=False" in said
+    said = check.head.judge(layers(mask=nn.Parameter(torch.ones(8, 8))))
+    assert "it has mask on top of" in said and "is no parameter" in said
+    assert "it has no key.weight; expected" in check.head.judge(layers(key=None))
+    assert "the sizes are swapped, it's nn.Linear(in, out)" in check.head.judge(
+        layers(swapped=True)
+    )
+
+
 @pytest.mark.parametrize(
     ("yours", "words"),
     [
@@ -313,10 +373,19 @@ def test_other_names_shapes_and_starts_of_parameters_are_told():
         ((20.1, float("nan")), "nan and ∞ are no answers"),
         (("20.1", "1.45"), "'20.1' came, not a number"),
         ((20.1,), "1 came, not 2"),
+        ((21, 1.5), "the first is close, but not exact enough, the rest is right"),
+        ((21, 1.4), "close, but not exact enough; expected"),
+        (np.array([1.5, 20]), "the other way round"),
+        ((np.float32(20.1), 7.0), "the second is wrong, the rest is right"),
     ],
 )
 def test_an_answer_that_is_nearly_right_is_told_how(yours, words):
     assert words in check.factors.judge(yours)
+
+
+def test_what_is_not_rounded_is_not_told_that_it_is():
+    assert "rounded" in check.filled.judge(1, 2.41)
+    assert "rounded" not in check.filled.judge(1.27, 2.41)
 
 
 def test_an_answer_that_is_rounded_to_one_digit_is_told_how_many_are_wanted():
@@ -329,13 +398,6 @@ def test_a_word_that_is_none_of_those_asked_for_is_told():
 
 
 # ---- probes: right numbers are not all
-
-
-RightHead = check.head.right
-
-
-def head(forward):
-    return type("MyHead", (RightHead,), {"forward": forward})
 
 
 def changed_in_place(self, x):
@@ -500,6 +562,21 @@ WRONG = [
     ("get_batch", lambda *a: [part[:, :2] for part in check.get_batch.right(*a)][:1], "1 things came back"),
     ("one_back", 10 * torch.eye(8), r"the shape \(8, 8\) came"),
     ("alibi", lambda q, k, s: (q @ k.transpose(1, 2)).softmax(-1).tril(), "rows have to add to 1|the mask comes after"),
+    ("alibi", lambda *a: check.alibi.right(*a).detach(), "the gradient of input 1 is not"),
+    ("alibi", lambda q, k, slope: check.alibi.right(q, k, 0.3), "slope makes no difference"),
+    ("alibi", lambda q, k, s: check.alibi.right(q.div_(2), k, s), "the input is changed in place"),
+    ("head", head(lambda self, x: RightHead.forward(self, x.sub_(x.mean()))), "the input is changed in place"),
+    ("one_back", 1.0 * torch.eye(9), "every letter attends to itself"),
+    ("one_back", 6 * torch.eye(9).roll(-1, 1), "softly"),
+    ("one_back", 10 * torch.eye(9).roll(-1), "roll without dims"),
+    ("filled", (1.4, 2.4), "two decimals"),
+    ("filled", (1.39, 2.38), "on the training text"),
+    ("filled", (0.44, 0.44), "what a head without a mask gets"),
+    ("filled", (0.93, 1.28), "after softmax"),
+    ("knocked_out", 0.47, "the largest of four rises"),
+    ("knocked_out", 0.23, "eight whole columns"),
+    ("knocked_out", 0.5, "rounded too far"),
+    ("heads", (64, 590_000), "the second is close, but not exact enough"),
     ("scaled", scaled(a=lambda: nn.Parameter(torch.zeros(1), requires_grad=False)), "a is not trained"),
     ("scaled", scaled(a=lambda: torch.zeros(1)), "it has no learnable number of its own"),
     ("scaled", scaled(a=lambda: 0.0), "it has no learnable number of its own"),

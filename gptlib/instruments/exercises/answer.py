@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
+import numpy as np
 import torch
 
 from gptlib.instruments.exercises.diagnosis import NotYet, Wrong, kind, untouched
-from gptlib.instruments.exercises.grader import Exercise
+from gptlib.instruments.exercises.grader import Exercise, alternatives
 
 PLACES = ("first", "second", "third", "fourth")
 
@@ -16,8 +18,8 @@ class Answer(Exercise):
     """An exercise whose answer is one or several numbers or words.
 
     right: for each of them a word, (low, high), a whole number that is meant exactly, or another number, of which two
-    digits are enough. mistakes: {sentence: the answer that one gets if}. expected: what has to be given, in words.
-    explanation: what the answer means.
+    digits are enough. mistakes: {sentence: the answer that one gets if, or a list of several such}. expected: what has
+    to be given, in words. explanation: what the answer means.
     """
 
     right: tuple
@@ -30,9 +32,10 @@ class Answer(Exercise):
         mine = tuple(map(number_or_word, parts(yours[0] if len(yours) == 1 else yours)))
         if all_fit(mine, self.right):
             return self.explanation
-        for sentence, planted in self.mistakes.items():
-            if all_fit(mine, planted if isinstance(planted, tuple) else (planted,)):
-                raise Wrong(sentence)
+        for sentence, mistake in self.mistakes.items():
+            for planted in alternatives(mistake):
+                if all_fit(mine, planted if isinstance(planted, tuple) else (planted,)):
+                    raise Wrong(sentence)
         shown = ", ".join(one if isinstance(one, str) else f"{one:.6g}" for one in mine)[:60]
         raise Wrong(f"{self.relation(mine) or f'{shown} came'}; expected: {self.expected}")
 
@@ -61,20 +64,25 @@ class Answer(Exercise):
 
     def words(self):
         """Every word that occurs in an answer, right or wrong."""
-        answers = [self.right, *self.mistakes.values()]
+        answers = [
+            self.right,
+            *(one for two in self.mistakes.values() for one in alternatives(two)),
+        ]
         return {word for answer in answers for word in parts(answer) if isinstance(word, str)}
 
     def partly(self, mine):
-        """Which of several answers is the only wrong one; None if there is no such."""
-        wrong = [place for place, *pair in zip(PLACES, mine, self.right) if not fits(*pair)]
+        """Which of several answers is the only wrong one, and whether the wrong ones are close; or None."""
+        wrong = {place: pair for place, *pair in zip(PLACES, mine, self.right) if not fits(*pair)}
+        near = all(close(*pair) for pair in wrong.values())
         if len(wrong) != 1 or len(mine) == 1:
-            return None
-        return f"the {wrong[0]} is wrong, the rest is right"
+            return "close, but not exact enough" if near else None
+        (place,) = wrong
+        return f"the {place} is {'close, but not exact enough' if near else 'wrong'}, the rest is right"
 
 
 def parts(yours):
     """An answer as a list or tuple, whichever way several were given."""
-    several = yours.tolist() if isinstance(yours, torch.Tensor) else yours
+    several = yours.tolist() if isinstance(yours, torch.Tensor | np.ndarray) else yours
     return several if isinstance(several, tuple | list) else (several,)
 
 
@@ -84,7 +92,7 @@ def number_or_word(one):
         raise NotYet("put your answer in place of the … and run the cell again")
     if isinstance(one, str):
         return one.strip().lower()
-    if isinstance(one, int | float) or (isinstance(one, torch.Tensor) and one.numel() == 1):
+    if isinstance(one, Real) or (isinstance(one, torch.Tensor) and one.numel() == 1):
         return float(one)
     raise Wrong(f"{kind(one)} came, a number or a word was expected")
 
@@ -105,6 +113,11 @@ def fits(mine, wanted):
     return abs(mine - wanted) <= 0.005 * abs(wanted) or mine == float(f"{wanted:.2g}")
 
 
+def close(mine, wanted):
+    """Whether an answer is within 6 % of a number that it isn't."""
+    return isinstance(wanted, int | float) and abs(mine - wanted) <= 0.06 * abs(wanted)
+
+
 def size(wanted):
     """What is wanted without its sign."""
     if isinstance(wanted, tuple):
@@ -115,4 +128,4 @@ def size(wanted):
 def rounded(mine, wanted):
     """Whether mine is what is wanted, but with one digit only."""
     low, high = wanted if isinstance(wanted, tuple) else (wanted, wanted)
-    return float(f"{low:.1g}") <= mine <= float(f"{high:.1g}")
+    return mine == float(f"{mine:.1g}") and float(f"{low:.1g}") <= mine <= float(f"{high:.1g}")

@@ -54,17 +54,34 @@ def module_like(right, *sizes):
     return prepare
 
 
+def only_biases(names):
+    """Whether all of these are names of biases."""
+    return all(name.endswith("bias") for name in names)
+
+
 def compare_parameters(found, wanted):
     """Raises a sentence if parameters, {name: parameter}, have other names, shapes or constant starts than wanted."""
     if not found:
-        raise NotYet(f"it has no parameters so far; expected: {', '.join(wanted)}")
+        raise NotYet(
+            f"it has no parameters so far: make its layers in __init__; expected: {', '.join(wanted)}"
+        )
+    more, missing = sorted(found.keys() - wanted.keys()), sorted(wanted.keys() - found.keys())
+    if more and not missing:
+        cure = "is it a layer too many, or a constant, such as a mask? That is no parameter"
+        cure = "bias=False leaves them out" if only_biases(more) else cure
+        raise Wrong(f"it has {', '.join(more)} on top of {', '.join(wanted)}: {cure}")
+    if missing and not more:
+        cure = ": leave bias=False out there" if only_biases(missing) else ""
+        raise Wrong(f"it has no {', '.join(missing)}{cure}; expected: {', '.join(wanted)}")
     if wanted.keys() != found.keys():
         names = (", ".join(sorted(these)) for these in (found, wanted))
         raise Wrong("its parameters are {}; expected: {}".format(*names))
     for name, right in wanted.items():
         shapes = tuple(found[name].shape), tuple(right.shape)
         if shapes[0] != shapes[1]:
-            raise Wrong(f"{name} has the shape {shapes[0]}, expected: {shapes[1]}")
+            swapped = shapes[0] == shapes[1][::-1]
+            cure = "; the sizes are swapped, it's nn.Linear(in, out)" if swapped else ""
+            raise Wrong(f"{name} has the shape {shapes[0]}, expected: {shapes[1]}{cure}")
         start = right.flatten()[0].item()
         if (right == start).all() and not (found[name] == start).all():
             raise Wrong(f"{name} has to start as {start:g} everywhere, to change nothing at first")

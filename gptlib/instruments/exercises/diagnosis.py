@@ -90,14 +90,34 @@ def several(result, words, tensors=True):
 # ---- exceptions
 
 
+def called(function, arguments):
+    """What function returns; an exception about shapes gets a note of the shapes that came in."""
+    shapes = [str(tuple(one.shape)) for one in arguments if isinstance(one, torch.Tensor)]
+    try:
+        return function(*arguments)
+    except (RuntimeError, IndexError, ValueError) as problem:
+        if shapes and not isinstance(problem, NotImplementedError):
+            problem.add_note(
+                f"; it was called with the shape{'s' * (len(shapes) > 1)} {' and '.join(shapes)}"
+            )
+        raise
+
+
+def place(problem, words=" {}"):
+    """Where in the reader's lines an exception came up, put into words; nothing if in none of them."""
+    frames = traceback.extract_tb(problem.__traceback__)
+    theirs = [frame for frame in frames if not frame.filename.startswith(NOT_THEIRS)]
+    if not theirs:
+        return ""
+    line = f", `{theirs[-1].line}`" if theirs[-1].line else ""
+    return words.format(f"in line {theirs[-1].lineno} of {theirs[-1].name}{line}")
+
+
 def raised(problem):
     """A sentence for an exception that the reader's code raised: what, where in their lines, and what it said."""
     said = one_line(problem)
-    frames = traceback.extract_tb(problem.__traceback__)
-    theirs = [frame for frame in frames if not frame.filename.startswith(NOT_THEIRS)]
-    where = f" in line {theirs[-1].lineno} of {theirs[-1].name}" if theirs else ""
-    line = f", `{theirs[-1].line}`" if theirs and theirs[-1].line else ""
-    return f"{type(problem).__name__}{where}{line}" + (f": {said}" if said else "")
+    notes = "".join(getattr(problem, "__notes__", [])[:1])
+    return f"{type(problem).__name__}{place(problem)}" + (f": {said}" if said else "") + notes
 
 
 def one_line(problem):

@@ -4,14 +4,15 @@ Nothing here raises or draws from the global random numbers. What an exercise sa
 that begins with `right`, `not yet` or `not right`; `run.py check` looks for these words.
 """
 
+import inspect
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 
-from gptlib.instruments.exercises import diagnosis, relations
+from gptlib.instruments.exercises import diagnosis, probes, relations
 from gptlib.instruments.exercises.diagnosis import NotYet, Wrong
 from gptlib.instruments.exercises.relations import agree
 
@@ -55,6 +56,16 @@ class Exercise:
             return f"not right: {diagnosis.raised(problem)}"
 
 
+def alternatives(mistake):
+    """A mistake as a list; a list is several ways of making the same one."""
+    return mistake if isinstance(mistake, list) else [mistake]
+
+
+def put(several, place, one):
+    """several with one at a place."""
+    return (*several[:place], one, *several[place + 1 :])
+
+
 def as_given(function):
     """What a Check of a function calls: the function itself."""
     if not callable(function):
@@ -66,9 +77,10 @@ def as_given(function):
 class Check(Exercise):
     """An exercise whose answer is a function or a class.
 
-    right: an independent answer. mistakes: {sentence: what one would have written if}. cases: functions that make the
-    arguments of one call, anew each time. explanation: what has been shown when all is right. prepare: from what was
-    written to what is called. probes: functions of (check, yours), asked once the numbers are right.
+    right: an independent answer. mistakes: {sentence: what one would have written if, or a list of several such}; one
+    that raises is known by what it says. cases: functions that make the arguments of one call, anew each time.
+    explanation: what has been shown when all is right. prepare: from what was written to what is called. probes:
+    functions of (check, yours), asked once the numbers are right.
     """
 
     right: Callable
@@ -84,12 +96,18 @@ class Check(Exercise):
             raise Wrong(f"{1 + len(more)} things came, one was expected")
         if diagnosis.untouched(yours):
             raise NotYet("fill in the … and run the cell again")
-        mine, expected = self.observe(yours), self.observe(self.right)
+        mine, expected = self.attempt(yours), self.observe(self.right)
         if not agree(mine, expected):
-            named = self.recognized(mine, expected) or self.unsteady(yours, mine)
+            named = (
+                self.recognized(mine, expected)
+                or self.unsteady(yours, mine)
+                or self.altering(yours)
+            )
             borrowed = diagnosis.borrowed(yours)
             if not (named and borrowed):
-                raise Wrong(named or borrowed or relations.difference(mine, expected))
+                raise Wrong(
+                    named or borrowed or relations.difference(mine, expected) + self.ignoring(yours)
+                )
             raise Wrong(f"{named}; or is it this: {borrowed}")
         for probe in self.probes:
             probe(self, yours)
@@ -99,15 +117,28 @@ class Check(Exercise):
         """What candidate gives, for each case {label: tensor}."""
         with own_randomness(seed):
             call = self.prepare(candidate)
-            return [diagnosis.tensors(call(*case())) for case in self.cases]
+            return [diagnosis.tensors(diagnosis.called(call, case())) for case in self.cases]
+
+    def attempt(self, yours):
+        """What yours gives; if it raises what a planted mistake raises, that mistake's sentence and where."""
+        try:
+            return self.observe(yours)
+        except (Wrong, NotYet, NotImplementedError):
+            raise
+        except Exception as problem:
+            said = diagnosis.one_line(problem)
+            for sentence, several in self.planted.items():
+                if said in several:
+                    raise Wrong(sentence + diagnosis.place(problem, " ({})")) from problem
+            raise
 
     def recognized(self, mine, expected):
         """The sentence of the mistake that gives the same as mine, in all cases or at least in the first; or None."""
         for upto in (None, 1):
             if upto and agree(mine[:1], expected[:1]):
                 return None
-            for sentence, theirs in self.planted.items():
-                if theirs and agree(mine[:upto], theirs[:upto]):
+            for sentence, several in self.planted.items():
+                if any(theirs and agree(mine[:upto], theirs[:upto]) for theirs in several):
                     return sentence
         return None
 
@@ -117,17 +148,45 @@ class Check(Exercise):
             return None
         return "it gives other numbers the next time: is something random, a dropout left in?"
 
+    def altering(self, yours):
+        """A sentence if yours changes its input, and must not; or None."""
+        try:
+            if probes.leaves_input in self.probes:
+                probes.leaves_input(self, yours)
+        except Wrong as mistake:
+            return str(mistake)
+
+    def ignoring(self, yours):
+        """Words to add if another number, such as a slope, changes the right answer but not yours; or nothing."""
+        for i, number in enumerate(self.cases[0]()):
+            if isinstance(number, float):
+                other = replace(
+                    self, cases=(lambda i=i, n=number: put(self.cases[0](), i, 1.5 * n),)
+                )
+                mine, right = (
+                    agree(other.observe(one), self.observe(one)[:1]) for one in (yours, self.right)
+                )
+                if mine and not right:
+                    name = list(inspect.signature(yours).parameters)[i]
+                    return f"; {name} makes no difference: is it used, or does a fixed number stand in its place?"
+        return ""
+
     @cached_property
     def planted(self):
-        """{sentence: what its mistake gives}."""
-        return {sentence: self.observed(mistake) for sentence, mistake in self.mistakes.items()}
+        """{sentence: [what each way of making its mistake gives]}."""
+        return {
+            sentence: [self.observed(one) for one in alternatives(mistake)]
+            for sentence, mistake in self.mistakes.items()
+        }
 
     def observed(self, mistake):
-        """What observe gives for a planted mistake; nothing if no numbers come."""
+        """What observe gives for a planted mistake, or what it raises, in words; nothing if no numbers come."""
         try:
             return self.observe(mistake)
         except (Wrong, NotYet):
             return []
+        except Exception as problem:
+            return diagnosis.one_line(problem)
 
 
 @dataclass(frozen=True, repr=False)
