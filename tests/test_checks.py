@@ -394,7 +394,7 @@ def test_an_answer_that_is_rounded_to_one_digit_is_told_how_many_are_wanted():
 
 
 def test_a_word_that_is_none_of_those_asked_for_is_told():
-    assert "'lm head' is none of the words" in check.frozen.judge("lm head")
+    assert "'lm head' is none of the words" in check.frozen.judge(("lm head", "bias"))
 
 
 # ---- probes: right numbers are not all

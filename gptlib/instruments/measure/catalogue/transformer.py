@@ -1,6 +1,7 @@
 """The experiments of notebooks 07 to 10: what stands around attention, swapped from outside."""
 
 import math
+from dataclasses import replace
 
 import torch
 import torch.nn as nn
@@ -93,6 +94,38 @@ LM_HEAD = Experiment(
     },
     LECTURE,
     sizes={},
+)
+
+
+# ---- 07: how wide, and with what between the two matrices?
+
+
+def then_feed_forward(expansion=4, between=None):
+    """Attention, then feed-forward, its ReLU replaced by between, if given."""
+    layer = FeedForward(C, expansion)
+    if between is not None:
+        layer = nn.Sequential(layer.expand, between, layer.proj)
+    return language_model(nn.Sequential(CausalSelfAttention(C, 4), layer))
+
+
+def then_linear_and_relu():
+    """Attention, then the lecture's first feed-forward: one linear layer and a ReLU."""
+    body = nn.Sequential(CausalSelfAttention(C, 4), nn.Linear(C, C), nn.ReLU())
+    return language_model(body)
+
+
+FEED_FORWARD = Experiment(
+    "feed_forward",
+    "How wide should feed-forward be, and what should stand between its two matrices?",
+    {
+        "one linear layer + ReLU": Variant(then_linear_and_relu),
+        **{f"{n}×": Variant(lambda n=n: then_feed_forward(n)) for n in (1, 2, 4, 8, 16)},
+        "4×, nothing between": Variant(lambda: then_feed_forward(between=nn.Identity())),
+        "4×, GELU": Variant(lambda: then_feed_forward(between=nn.GELU())),
+    },
+    replace(LECTURE, steps=2000, learning_rate=3e-3),  # the setting of the notebook's own runs
+    seeds=3,
+    sizes=LECTURE_SIZES,
 )
 
 
