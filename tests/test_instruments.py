@@ -163,6 +163,14 @@ def test_a_picture_carries_what_it_draws_and_shows_in_its_words():
     assert [bar[-1] for bar in found["bars"]] == [1, 2]
 
 
+def test_curves_redraw_each_line_with_its_new_heights_and_leave_the_baselines():
+    lines = {"one": ([0, 1], [1.0, 2.0]), "other": ([0, 1], [3.0, 4.0])}
+    picture = plots.curves(lines, baselines={"counted bigram": 2.5})
+    picture.draw_data([[5.0, 6.0], [7.0, 8.0]])
+    heights = [list(line.get_ydata()) for line in picture.axes[0].lines]
+    assert heights == [[5, 6], [7, 8], [2.5, 2.5]]
+
+
 def test_live_text_escapes_what_is_typed_and_reports_bad_input():
     def data(line):
         return widgets.token_boxes(CharTokenizer().encode(line) and list(line))

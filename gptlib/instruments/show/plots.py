@@ -200,7 +200,7 @@ def curves(
 ):
     """Lines over numbers. lines: {name: (xs, ys)}; names in COLOURS get their colour. baselines: {name: y}.
 
-    log_x: True for an axis of doublings, 10 for one of powers of ten.
+    log_x: True for an axis of doublings, 10 for one of powers of ten. draw_data takes new ys, in the order of lines.
     """
     picture = Picture(f"{title or y_name}: {', '.join(lines)}", *size)
     axes = tidy(picture.add_subplot())
@@ -208,7 +208,7 @@ def curves(
         ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999"] * 3
     )
     for name, (xs, ys) in lines.items():
-        axes.plot(
+        picture.moving += axes.plot(
             xs,
             ys,
             marker=marks,
@@ -217,6 +217,9 @@ def curves(
             color=COLOURS.get(name) or next(palette),
             **WIDE_BEHIND.get(name, {}),
         )
+    picture.draw_data = lambda new: [
+        line.set_ydata(ys) for line, ys in zip(picture.moving, new, strict=True)
+    ]
     if log_x:
         axes.set_xscale("log", base=2 if log_x is True else log_x)
         axes.xaxis.set_major_formatter("{x:,g}")  # 16 and 0.001, not 2⁴ and 10⁻³
