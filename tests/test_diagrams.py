@@ -134,6 +134,7 @@ def test_words_lie_inside_the_sheet_and_do_not_touch_each_other():
         the_map(),
         diagrams.block_diagram(Block(8, 2, 0.0), torch.randn(2, 5, 8)),
         diagrams.block_diagram(PostNormBlock(8, 2, 0.0), torch.randn(2, 5, 8)),
+        diagrams.blocks_diagram(dict.fromkeys("ab", Block(8, 2, 0.0)), torch.randn(2, 5, 8)),
         diagrams.attention_diagram(Head(32, 16, 8), torch.randn(4, 8, 32)),
         diagrams.attention_diagram(CausalSelfAttention(192, 6), torch.randn(1, 14, 192)),
         diagrams.heads_diagram(CausalSelfAttention(192, 6), torch.randn(1, 14, 192)),
@@ -163,6 +164,13 @@ def test_pre_norm_and_post_norm_are_told_by_the_order_of_the_calls():
     assert diagrams.calls_of(PostNormBlock(8, 2, 0.0), x) == ["attention", "ln1", "ffwd", "ln2"]
     assert "pre-norm" in words_of(diagrams.block_diagram(Block(8, 2, 0.0), x))
     assert "post-norm" in words_of(diagrams.block_diagram(PostNormBlock(8, 2, 0.0), x))
+
+
+def test_blocks_side_by_side_keep_their_own_parts_and_titles():
+    x = torch.randn(2, 5, 8)
+    pair = {"first": Block(8, 2, 0.0), "second": PostNormBlock(8, 2, 0.0)}
+    alone = [words_of(diagrams.block_diagram(block, x, title)) for title, block in pair.items()]
+    assert words_of(diagrams.blocks_diagram(pair, x)) == alone[0] + alone[1]
 
 
 @pytest.mark.parametrize("make", [lambda: Head(8, 4, 6), lambda: CausalSelfAttention(8, 2)])

@@ -254,13 +254,19 @@ def losses(history, baselines=None, title=""):
 
 
 def compare(
-    groups, title="", x_name="val loss (nats per character)", reported=None, elsewhere=None
+    groups,
+    title="",
+    x_name="val loss (nats per character)",
+    reported=None,
+    elsewhere=None,
+    x_range=None,
 ):
     """Seeds as points, their mean as a bar, one row a group, in the order given; reading down is reading the ladder.
 
     groups: {name: [loss of each seed]}; a loss that is not finite is drawn as “diverged” at the right end.
     reported: {name: a value that others report}, drawn as an open square. elsewhere: {name: a value of our own on
-    another text}, drawn as an open diamond.
+    another text}, drawn as an open diamond. x_range: (low, high) of the axis; what is beyond gets an arrow at its
+    right end.
     """
     single = {"s": reported or {}, "D": elsewhere or {}}
     names = list(groups)
@@ -289,7 +295,12 @@ def compare(
                 axes.plot(values[name], row, mark, color=INK, fillstyle="none", markersize=8)
     span = (max(finite) - min(finite)) or 0.1
     finite += [value for values in single.values() for value in values.values()]
-    axes.set_xlim(min(finite) - 0.08 * span, max(finite) + 0.08 * span)
+    axes.set_xlim(x_range or (min(finite) - 0.08 * span, max(finite) + 0.08 * span))
+    for row, values in enumerate(groups.values()):
+        if x_range and max(values) > x_range[1]:
+            ends = {"xytext": (0.95, row), "xycoords": ("axes fraction", "data")}
+            style = {"arrowstyle": "-|>", "color": COLOURS["val"], "linewidth": 2}
+            axes.annotate("", (1.0, row), textcoords=ends["xycoords"], arrowprops=style, **ends)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(axis="x", color=INK, alpha=0.25)

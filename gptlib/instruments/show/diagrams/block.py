@@ -35,14 +35,41 @@ def block_diagram(block, x, title=""):
     (post-norm).
     """
     calls = calls_of(block, x)
-    kinds = [
-        next(kind for prefix, kind in NAMES.items() if name.startswith(prefix)) for name in calls
-    ]
-    post = kinds[0][1] != "norm"
+    post = is_post(calls)
     height = 5.4 if post else 5.3
     found = Diagram(f"a {'post' if post else 'pre'}-norm block: {', '.join(calls)}", 3.6, height)
-    stream, branch = 1.0, 2.45
-    found.words(1.8, height - 0.2, title or ("post-norm" if post else "pre-norm"), weight="bold")
+    draw_block(found, calls, x, title, height)
+    return found
+
+
+def blocks_diagram(blocks, x):
+    """Several blocks side by side, each as block_diagram draws it. blocks: {title: block}."""
+    calls = {title: calls_of(block, x) for title, block in blocks.items()}
+    words = "; ".join(f"{title}: {', '.join(names)}" for title, names in calls.items())
+    found = Diagram(words, 3.9 * len(blocks), 5.4)
+    for number, (title, names) in enumerate(calls.items()):
+        draw_block(found, names, x, title, 5.4, left=3.9 * number)
+    return found
+
+
+def kinds_of(calls):
+    """(what the box says, its kind) for each name in calls."""
+    return [
+        next(kind for prefix, kind in NAMES.items() if name.startswith(prefix)) for name in calls
+    ]
+
+
+def is_post(calls):
+    """Whether a part is called before its norm."""
+    return kinds_of(calls)[0][1] != "norm"
+
+
+def draw_block(found, calls, x, title, height, left=0.0):
+    """Draw a block whose parts are called in this order on x into a diagram, its left edge at left."""
+    post, kinds = is_post(calls), kinds_of(calls)
+    stream, branch = left + 1.0, left + 2.45
+    title = title or ("post-norm" if post else "pre-norm")
+    found.words(left + 1.8, height - 0.2, title, weight="bold")
     found.words(stream, 0.18, "x  " + shown(x.shape, "BTC"), fontsize=9)
     y = 0.35
     parts = [(name, kind) for name, kind in zip(calls, kinds) if kind[1] != "norm"]
@@ -66,4 +93,3 @@ def block_diagram(block, x, title=""):
             found.plus(stream, top)
             y = top
     found.arrow((stream, y), (stream, height - 0.4), width=4)
-    return found
