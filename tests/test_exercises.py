@@ -296,7 +296,7 @@ SLIPS = [
     ("tied_weights", "model.token_embedding_table.weight\n",
      "nn.Parameter(model.token_embedding_table.weight.clone())\n", "a copy, which goes its own way"),
     ("tied_weights", "lm_head.weight =", "lm_head.weight.data =", "share their memory"),
-    ("min_p", "amax(dim=-1, keepdim=True)", "max()", "one threshold for the whole batch"),
+    ("min_p", "amax(dim=-1, keepdim=True)", "max()", "the largest logit of the whole batch"),
     ("min_p", "+ math.log(min_p)", "- min_p", "lies min_p below"),
     ("min_p", 'float("-inf")', "0.0", "the logit 0"),
     ("min_p", "logits < lowest", "logits <= lowest", "with min_p = 1 the best one stays"),

@@ -172,6 +172,8 @@ min_p = Check(
         "the wrong ones are dropped: the probable ones stay": lambda x, m: without(x, ~below(x, m)),
         "one threshold for the whole batch: each row has its own largest, amax(dim=-1, keepdim=True)":
             lambda x, m: without(x, x.softmax(-1) < m * x.softmax(-1).max()),
+        "the largest logit of the whole batch is used: each row has its own, amax(dim=-1, keepdim=True)":
+            lambda x, m: without(x, x < x.max() + math.log(m)),
         "the largest is taken over the batch: dim=-1, over the vocabulary":
             lambda x, m: without(x, x.softmax(-1) < m * x.softmax(-1).amax(0, keepdim=True)),
         "softmax runs over the batch: dim=-1, over the vocabulary":
