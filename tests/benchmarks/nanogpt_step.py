@@ -1,4 +1,4 @@
-"""What a training step of the recipe in notebook 12 takes beside nanoGPT's own, from the same weights.
+"""What a training step of the recipe in notebook 13 takes beside nanoGPT's own, from the same weights.
 
     NANOGPT=PATH/TO/nanoGPT python run.py bench nanogpt_step
 

@@ -1,14 +1,14 @@
-"""Exercises: the parameters of GPT-2's size, dropout, one matrix with two jobs."""
+"""Exercises: the parameters of GPT-2's size, dropout, min-p."""
 
-import copy
+import math
 
 import torch
 import torch.nn as nn
 
 from gptlib.instruments.exercises import cases, diagnosis, probes
 from gptlib.instruments.exercises.answer import Answer
-from gptlib.instruments.exercises.grader import Both, Check, as_given
-from gptlib.model import LanguageModel
+from gptlib.instruments.exercises.cases import case
+from gptlib.instruments.exercises.grader import Check
 
 
 def millions(V=50_257, T=1_024, C=768, L=12, inside=8, wo=1, bias=1):
@@ -122,96 +122,77 @@ dropout = Check(
 )  # fmt: skip
 
 
-def seen_tied(tie):
-    """A function that ties a small model and looks: is it one matrix, which one, and how many weights are left?"""
-    as_given(tie)
-
-    def call(tokens):
-        given = LanguageModel(11, 8, 6, nn.Identity())
-        before = given.token_embedding_table.weight.detach().clone()
-        model = diagnosis.came_back(
-            tie(given), LanguageModel, "the model; is `return model` missing?"
-        )
-        diagnosis.came_back(
-            model.lm_head, nn.Linear, "an nn.Linear as lm_head, with the table's weight"
-        )
-        table, head = model.token_embedding_table.weight, model.lm_head.weight
-        seen = {
-            "both hold the token table's numbers": torch.equal(table, before)
-            and torch.equal(head, before),
-            "they are one Parameter": head is table,
-            "it is trained": table.requires_grad,
-            "it is the model that came": model is given,
-            "the parameters": sum(p.numel() for p in model.parameters()),
-        }
-        with torch.no_grad():
-            return seen | {"when one moves, so does the other": torch.equal(table.add_(1), head)}
-
-    return call
+def by_list(logits, min_p):
+    """Row by row, in plain Python numbers."""
+    rows = []
+    for scores in logits.double().tolist():
+        e = [math.exp(score - max(scores)) for score in scores]
+        p = [one / sum(e) for one in e]
+        rows.append([s if one >= min_p * max(p) else -math.inf for s, one in zip(scores, p)])
+    return torch.tensor(rows, dtype=logits.dtype)
 
 
-def tie(model):
-    """lm_head gets the token table's Parameter."""
-    model.lm_head.weight = model.token_embedding_table.weight
-    return model
+def without(logits, dropped, low=-math.inf):
+    """The logits, with low in place of those that are dropped."""
+    return logits.masked_fill(dropped, low)
 
 
-def with_weight(make):
-    """A tie that gives lm_head another weight; make makes it of the token table's."""
-
-    def tie(model):
-        model.lm_head.weight = make(model.token_embedding_table.weight)
-        return model
-
-    return tie
+def p_of(logits, dim=-1):
+    """(probabilities, the largest of each row)."""
+    p = logits.softmax(dim)
+    return p, p.amax(-1, keepdim=True)
 
 
-def share_memory(model):
-    """lm_head's own Parameter looks at the token table's memory."""
-    model.lm_head.weight.data = model.token_embedding_table.weight.data
-    return model
+def below(logits, min_p):
+    """True for what min-p drops."""
+    p, largest = p_of(logits)
+    return p < min_p * largest
 
 
-def other_way_round(model):
-    """The token table gets lm_head's Parameter."""
-    model.token_embedding_table.weight = model.lm_head.weight
-    return model
+def added_up(logits, top_p):
+    """True for what top-p drops."""
+    ordered, order = logits.softmax(-1).sort(dim=-1, descending=True)
+    dropped = ordered.cumsum(-1) - ordered >= top_p
+    return torch.zeros_like(dropped).scatter(-1, order, dropped)
 
 
-def without_bias(model):
-    """Tied, and the bias of lm_head lost."""
-    model.lm_head.bias = None
-    return tie(model)
-
-
-tied_weights = Both(
-    piece=Check(
-        right=tie,
-        mistakes={
-            "the two only hold equal numbers: a copy, which goes its own way in training; make them one Parameter":
-                with_weight(lambda table: nn.Parameter(table.detach().clone())),
-            "the two share their memory, but are two Parameters, and an optimizer steps twice: assign the Parameter":
-                share_memory,
-            "the other way round: the token table has become lm_head; lm_head should be the table": other_way_round,
-            "it is tied in a copy of the model: change the one that came": lambda model: tie(copy.deepcopy(model)),
-            "the shared matrix is frozen: it has to be trained": with_weight(lambda table: table.requires_grad_(False)),
-            "the bias of lm_head is gone: only the matrix is shared": without_bias,
-            "nothing is tied yet: two different matrices": lambda model: model,
-        },
-        cases=(lambda: (torch.tensor([[3, 1, 4, 1, 5]]),),),
-        prepare=seen_tied,
-        explanation="one matrix with two jobs, counted once",
+min_p = Check(
+    right=by_list,
+    mistakes={
+        "each probability is compared with min_p itself: compare it with min_p times the largest of its row":
+            lambda x, m: without(x, x.softmax(-1) < m),
+        "the logits are compared: take their probabilities, or the largest logit + ln(min_p)":
+            lambda x, m: without(x, x < m * x.amax(-1, keepdim=True)),
+        "the threshold lies min_p below the largest logit: it should lie −ln(min_p) below it":
+            lambda x, m: without(x, x < x.amax(-1, keepdim=True) - m),
+        "dropped tokens get the logit 0, and e⁰ is 1: −∞, so that their probability is 0":
+            lambda x, m: without(x, below(x, m), 0.0),
+        "dropped tokens get a very low logit: −∞, float(\"-inf\"), is exact":
+            lambda x, m: without(x, below(x, m), -1e9),
+        "the wrong ones are dropped: the probable ones stay": lambda x, m: without(x, ~below(x, m)),
+        "one threshold for the whole batch: each row has its own largest, amax(dim=-1, keepdim=True)":
+            lambda x, m: without(x, x.softmax(-1) < m * x.softmax(-1).max()),
+        "the largest logit of the whole batch is used: each row has its own, amax(dim=-1, keepdim=True)":
+            lambda x, m: without(x, x < x.max() + math.log(m)),
+        "the largest is taken over the batch: dim=-1, over the vocabulary":
+            lambda x, m: without(x, x.softmax(-1) < m * x.softmax(-1).amax(0, keepdim=True)),
+        "softmax runs over the batch: dim=-1, over the vocabulary":
+            lambda x, m: without(x, p_of(x, 0)[0] < m * p_of(x, 0)[1]),
+        "a token exactly at the threshold is dropped: at least means >=, and with min_p = 1 the best one stays":
+            lambda x, m: without(x, p_of(x)[0] <= m * p_of(x)[1]),
+        "that is top-p, which adds probabilities up: compare each one with the largest":
+            lambda x, m: without(x, added_up(x, m)),
+        "probabilities come back: the logits are wanted, with −∞ for what is dropped":
+            lambda x, m: x.softmax(-1) * ~below(x, m),
+        "new probabilities come back: the logits are wanted, generate applies softmax itself":
+            lambda x, m: without(x, below(x, m)).softmax(-1),
+        "nothing is dropped: where does min_p come in?": lambda x, m: x,
+    },
+    cases=(
+        case((3, 9), rest=(0.3,)),
+        lambda: (2 * cases.numbers(4, 7, seed=4), 0.05),
+        lambda: (cases.numbers(2, 5, seed=5), 1.0),
     ),
-    # 3 seeds, 600 steps: 0.030, 0.040, 0.028
-    number=Answer(
-        right=((0.01, 0.07),),
-        mistakes={
-            "the sign: free minus tied, tied is the better one": ((-0.07, -0.01),),
-            "that is a loss: expected is the difference of the two": ((1.8, 2.3),),
-            "no difference: was the tied model trained, or the free one twice?": ((-0.01, 0.01),),
-            "too large a difference: the same seed, the same config and 600 steps for both": ((0.07, 1.8),),
-        },
-        expected="one number, the free model's loss minus the tied one's",
-        explanation="and the tied model is a little better here, with fewer weights",
-    ),
+    probes=(probes.leaves_input, probes.keeps_dtype),
+    explanation="the sure rows keep few tokens, the unsure ones many",
 )  # fmt: skip

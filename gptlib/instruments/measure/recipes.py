@@ -34,7 +34,7 @@ from gptlib.train import TrainConfig
 
 @dataclass(frozen=True)
 class WarmupThenLinear(ModernConfig):
-    """Notebook 12's with a longer warm-up and torch's own Muon: so the stored models were made."""
+    """Notebook 13's with a longer warm-up and torch's own Muon: so the stored models were made."""
 
     warmup: int = 100
 

@@ -1,4 +1,4 @@
-"""Notebook 12: nanoGPT's recipe as the baseline, and each modern part alone on it, swapped from outside."""
+"""Notebook 13: nanoGPT's recipe as the baseline, and each modern part alone on it, swapped from outside."""
 
 import math
 from dataclasses import dataclass

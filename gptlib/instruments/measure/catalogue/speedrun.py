@@ -1,4 +1,4 @@
-"""Notebook 12: the steps and seconds that today's parts need for the loss of nanoGPT's recipe, together and each."""
+"""Notebook 13: the steps and seconds that today's parts need for the loss of nanoGPT's recipe, together and each."""
 
 import copy
 import statistics
