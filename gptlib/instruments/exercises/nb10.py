@@ -1,14 +1,11 @@
-"""Exercises: the parameters of GPT-2's size, dropout, one matrix with two jobs."""
-
-import copy
+"""Exercises: the parameters of GPT-2's size, dropout."""
 
 import torch
 import torch.nn as nn
 
 from gptlib.instruments.exercises import cases, diagnosis, probes
 from gptlib.instruments.exercises.answer import Answer
-from gptlib.instruments.exercises.grader import Both, Check, as_given
-from gptlib.model import LanguageModel
+from gptlib.instruments.exercises.grader import Check
 
 
 def millions(V=50_257, T=1_024, C=768, L=12, inside=8, wo=1, bias=1):
@@ -119,99 +116,4 @@ dropout = Check(
     prepare=seen_through,
     probes=(probes.leaves_input,),
     explanation="a fifth is dropped, the rest × 1.25, and in eval mode nothing happens",
-)  # fmt: skip
-
-
-def seen_tied(tie):
-    """A function that ties a small model and looks: is it one matrix, which one, and how many weights are left?"""
-    as_given(tie)
-
-    def call(tokens):
-        given = LanguageModel(11, 8, 6, nn.Identity())
-        before = given.token_embedding_table.weight.detach().clone()
-        model = diagnosis.came_back(
-            tie(given), LanguageModel, "the model; is `return model` missing?"
-        )
-        diagnosis.came_back(
-            model.lm_head, nn.Linear, "an nn.Linear as lm_head, with the table's weight"
-        )
-        table, head = model.token_embedding_table.weight, model.lm_head.weight
-        seen = {
-            "both hold the token table's numbers": torch.equal(table, before)
-            and torch.equal(head, before),
-            "they are one Parameter": head is table,
-            "it is trained": table.requires_grad,
-            "it is the model that came": model is given,
-            "the parameters": sum(p.numel() for p in model.parameters()),
-        }
-        with torch.no_grad():
-            return seen | {"when one moves, so does the other": torch.equal(table.add_(1), head)}
-
-    return call
-
-
-def tie(model):
-    """lm_head gets the token table's Parameter."""
-    model.lm_head.weight = model.token_embedding_table.weight
-    return model
-
-
-def with_weight(make):
-    """A tie that gives lm_head another weight; make makes it of the token table's."""
-
-    def tie(model):
-        model.lm_head.weight = make(model.token_embedding_table.weight)
-        return model
-
-    return tie
-
-
-def share_memory(model):
-    """lm_head's own Parameter looks at the token table's memory."""
-    model.lm_head.weight.data = model.token_embedding_table.weight.data
-    return model
-
-
-def other_way_round(model):
-    """The token table gets lm_head's Parameter."""
-    model.token_embedding_table.weight = model.lm_head.weight
-    return model
-
-
-def without_bias(model):
-    """Tied, and the bias of lm_head lost."""
-    model.lm_head.bias = None
-    return tie(model)
-
-
-tied_weights = Both(
-    piece=Check(
-        right=tie,
-        mistakes={
-            "the two only hold equal numbers: a copy, which goes its own way in training; make them one Parameter":
-                with_weight(lambda table: nn.Parameter(table.detach().clone())),
-            "the two share their memory, but are two Parameters, and an optimizer steps twice: assign the Parameter":
-                share_memory,
-            "the other way round: the token table has become lm_head; lm_head should be the table": other_way_round,
-            "it is tied in a copy of the model: change the one that came": lambda model: tie(copy.deepcopy(model)),
-            "the shared matrix is frozen: it has to be trained": with_weight(lambda table: table.requires_grad_(False)),
-            "the bias of lm_head is gone: only the matrix is shared": without_bias,
-            "nothing is tied yet: two different matrices": lambda model: model,
-        },
-        cases=(lambda: (torch.tensor([[3, 1, 4, 1, 5]]),),),
-        prepare=seen_tied,
-        explanation="one matrix with two jobs, counted once",
-    ),
-    # 3 seeds, 600 steps: 0.030, 0.040, 0.028
-    number=Answer(
-        right=((0.01, 0.07),),
-        mistakes={
-            "the sign: free minus tied, tied is the better one": ((-0.07, -0.01),),
-            "that is a loss: expected is the difference of the two": ((1.8, 2.3),),
-            "no difference: was the tied model trained, or the free one twice?": ((-0.01, 0.01),),
-            "too large a difference: the same seed, the same config and 600 steps for both": ((0.07, 1.8),),
-        },
-        expected="one number, the free model's loss minus the tied one's",
-        explanation="and the tied model is a little better here, with fewer weights",
-    ),
 )  # fmt: skip
