@@ -167,7 +167,7 @@ NORM = Experiment(
 )
 
 
-# ---- 10: positions, dropout
+# ---- 11: positions, dropout
 
 
 def sinusoids(positions, n_embd):
@@ -204,12 +204,12 @@ POSITION = Experiment(
 
 DROPOUT = Experiment(
     "dropout",
-    "Where does dropout help?",
+    "After how many passes over the text does dropout help?",
     {
         f"{share:.0%} of the text, dropout {p}": Variant(
             lambda p=p: small_gpt(dropout=p), share=share
         )
-        for share in (1.0, 0.02)
+        for share in (1.0, 0.2, 0.1, 0.02)
         for p in (0.0, 0.2)
     },
     SMALL,
