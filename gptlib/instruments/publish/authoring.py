@@ -22,7 +22,10 @@ NOT_TAUGHT = {"__init__", "validate"}
 TAUGHT = sorted({path.stem for path in (ROOT / "gptlib").glob("*.py")} - NOT_TAUGHT)
 CLAIMS = ROOT / "tests" / "claims.txt"
 FOLDED = {"guard", "plot"}  # tags of cells whose code a reader need not see
-PICTURES = {"ladder.png": ("10", "the loss ladder")}  # in data/pictures, from the notebook's output
+PICTURES = {  # in data/pictures, from the notebooks' outputs: what the README shows
+    "explorer.png": ("00", "attention of 6 × 6 heads"),
+    "ladder.png": ("10", "the loss ladder"),
+}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
