@@ -4,13 +4,14 @@ import re
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
 from gptlib.instruments.exercises import cases, check, probes
-from gptlib.instruments.exercises.grader import Both, Check
+from gptlib.instruments.exercises.grader import Both, Check, variants
 from gptlib.instruments.exercises.relations import agree
 
 EXERCISES = check.BY_NAME
@@ -43,18 +44,20 @@ def test_the_independent_answer_is_right(part):
 @each_part
 def test_every_planted_mistake_gets_its_own_sentence(part):
     assert len(part.mistakes) >= 2
-    for sentence, planted in part.mistakes.items():
-        assert part.judge(as_readers(part, planted)) == f"not right: {sentence}"
+    for sentence, mistake in part.mistakes.items():
+        for planted in variants(mistake):
+            assert part.judge(as_readers(part, planted)) == f"not right: {sentence}"
 
 
 @each_piece
 def test_no_two_mistakes_give_the_same_numbers(part):
-    seen = [part.observed(mistake) for mistake in part.mistakes.values()]
-    for i, numbers in enumerate(seen):
-        assert numbers, (
+    seen = list(part.planted.items())
+    for i, (sentence, several) in enumerate(seen):
+        assert all(several), (
             "a mistake that gives no numbers is found by a probe: try it in test_wrong_solutions"
         )
-        assert not any(agree(numbers, other) for other in seen[:i]), list(part.mistakes)[i]
+        others = [numbers for _, mistake in seen[:i] for numbers in mistake]
+        assert not any(agree(mine, other) for mine in several for other in others), sentence
 
 
 # ---- whatever comes, a line
@@ -168,7 +171,9 @@ def test_a_check_draws_nothing_from_the_global_random_numbers_and_always_says_th
     for seed in (1, 2):
         torch.manual_seed(seed)
         before = torch.get_rng_state()
-        said.append([part.judge(part.right), part.judge(list(part.mistakes.values())[1])])
+        said.append(
+            [part.judge(part.right), part.judge(variants(list(part.mistakes.values())[1])[0])]
+        )
         assert torch.equal(before, torch.get_rng_state())
     assert said[0] == said[1]
 
@@ -230,7 +235,7 @@ def test_a_mistake_that_is_not_planted_is_told_by_the_first_place_or_the_shape()
 
     first = "not right: first difference at [0, 0]: 1.25 came, 1 was expected"
     assert check.window.judge(off) == first
-    wider = check.window.judge(lambda T, width: torch.zeros(T, T + 1))
+    wider = check.window.judge(lambda T, width: torch.zeros(T, T + 1 + 0 * width))
     assert wider == "not right: shape (7, 8) came, (7, 7) was expected"
 
 
@@ -252,12 +257,15 @@ RELATED = {
         torch.tensor([2, 5, 0, 3, 1, 4])
     ].view(2, 3),
     "every number is 3 times what was expected": lambda right: 3 * right,
+    "one step is missing: taking away axis 0, whose size is 1": lambda right: right[None],
+    "one step too many: the mean of all numbers": lambda right: right.mean(),
+    "the numbers are rounded": lambda right: (right * 10).round() / 10,
 }
 
 
 @pytest.mark.parametrize("words", RELATED)
 def test_numbers_that_are_one_step_from_right_are_told_by_the_step(words):
-    numbers = torch.tensor([[0.1, 0.4, 0.6], [0.2, 0.7, 0.5]])
+    numbers = torch.tensor([[0.12, 0.44, 0.63], [0.21, 0.72, 0.55]])
     plain = Check(right=lambda: numbers, mistakes={}, cases=(tuple,), explanation="")
     assert words in plain.judge(lambda: RELATED[words](numbers))
 
@@ -287,6 +295,39 @@ def test_a_number_that_only_the_notebook_has_is_told():
     )
 
 
+table = torch.zeros(4, 4)  # as if a cell of the notebook had set it
+
+
+def by_the_notebooks_table(T, width):
+    return (table + torch.zeros(T, T)).softmax(-1) * width
+
+
+HINTS = {  # sentence: (exercise, what somebody wrote), and an exception or a shape says the rest
+    "table is not defined in by_the_notebooks_table": ("window", by_the_notebooks_table),
+    "T is never used in <lambda>; shape": ("window", lambda T, width: torch.eye(8) * width),
+    "width is never used in <lambda>; the window is one too": ("window", lambda T, width: check.window.right(T, 2)),
+    "65 is a fixed number in <lambda>": ("next_token_loss", lambda x, y: x.view(-1, 65)[y].mean()),
+    "9 is a fixed number in <lambda>": ("window", lambda T, width: torch.zeros(T, 9) + width),
+    "lack keepdim=True?": ("next_probabilities", lambda x, t, p: x[:, -1] / x[:, -1].sum(-1) * t * p),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", HINTS)
+def test_what_stands_in_the_code_is_told_beside_an_exception_or_a_shape(words):
+    name, yours = HINTS[words]
+    assert words in EXERCISES[name].judge(yours)
+
+
+def test_an_argument_that_the_right_answer_leaves_out_too_is_not_told():
+    plain = Check(
+        right=lambda x, unneeded: x + 1,
+        mistakes={},
+        cases=(lambda: (torch.ones(2), 0),),
+        explanation="",
+    )
+    assert "never used" not in plain.judge(lambda x, unneeded: x)
+
+
 def test_what_draws_at_random_is_told():
     said = check.rope.judge(lambda x: F.dropout(check.rope.right(x), 0.5))
     assert "it gives other numbers the next time: is something random" in said
@@ -312,7 +353,7 @@ def test_other_names_shapes_and_starts_of_parameters_are_told():
         ((20.1, 7.0), "the second is wrong, the rest is right"),
         ((20.1, float("nan")), "nan and ∞ are no answers"),
         (("20.1", "1.45"), "'20.1' came, not a number"),
-        ((20.1,), "1 came, not 2"),
+        ((20.1,), "1 answer came, not 2"),
     ],
 )
 def test_an_answer_that_is_nearly_right_is_told_how(yours, words):
@@ -322,6 +363,18 @@ def test_an_answer_that_is_nearly_right_is_told_how(yours, words):
 def test_an_answer_that_is_rounded_to_one_digit_is_told_how_many_are_wanted():
     said = check.normed_row.judge(-0.6, -0.6, -0.6, 1.7)
     assert said == "not right: rounded too far; expected: four numbers, to two digits"
+
+
+def test_two_digits_may_still_be_too_few():
+    assert "rounded too far" in check.trigram.judge(0.1, 2.03)
+
+
+def test_numbers_of_numpy_and_a_row_in_a_table_are_answers_too():
+    row = np.array([0.2, 0.6, 0.2, 0.0])
+    for yours in (row, row[None], torch.tensor(row)[None], tuple(row), list(row.astype("float32"))):
+        assert check.masked_row.judge(yours).startswith("right")
+    assert check.chunks.judge(np.int64(992)).startswith("right")
+    assert "in another order" in check.masked_row.judge(row[[1, 0, 2, 3]])
 
 
 def test_a_word_that_is_none_of_those_asked_for_is_told():
@@ -469,6 +522,22 @@ def batch_of(make):
     return my_get_batch
 
 
+drawn_by_hand = batch_of(lambda n, B, g: torch.randint(n, (B,), generator=g))
+
+
+def batch_that(change):
+    """A right get_batch whose x and y are changed afterwards."""
+    return lambda *a: tuple(map(change, check.get_batch.right(*a)))
+
+
+def reseeded(tokens, block_size, batch_size, generator):
+    return check.get_batch.right(tokens, block_size, batch_size, generator.manual_seed(1))
+
+
+def loss_by_hand(logits, targets):
+    return -F.log_softmax(logits, dim=-1).gather(-1, targets[..., None]).mean()
+
+
 def rotated_at(dtype):
     """RoPE with angles made in a dtype."""
 
@@ -494,8 +563,25 @@ def table_of(weight_of, returns=lambda model: model):
 
 
 WRONG = [
-    ("get_batch", batch_of(lambda n, B, g: range(B)), "index out of range|stack expects"),
+    ("get_batch", batch_of(lambda n, B, g: range(B)), "the starts do not depend on"),
     ("get_batch", batch_of(lambda n, B, g: torch.arange(B) % n), "the starts do not depend on"),
+    ("get_batch", batch_of(lambda n, B, g: torch.randint(n + 3, (B,), generator=g)), "a row runs past the end"),
+    ("get_batch", batch_of(lambda n, B, g: torch.randint(n + 3 - B, (B,), generator=g)), "depends on batch_size"),
+    ("get_batch", batch_of(lambda n, B, g: torch.randperm(n, generator=g)[:B]), "no start is drawn twice"),
+    ("get_batch", batch_of(lambda n, B, g: torch.randint(n, (4,), generator=g)), "is one of them a fixed number"),
+    ("get_batch", batch_of(lambda n, B, g: (torch.rand(B, generator=g) * n).long()), "^right"),
+    ("get_batch", lambda t, T, B, g: drawn_by_hand(t, B, T, g), "exchanged"),
+    ("get_batch", batch_that(torch.Tensor.float), "the ids come back as torch.float32"),
+    ("get_batch", batch_that(torch.flatten), "in one long row"),
+    ("get_batch", batch_that(lambda part: part[0]), "a single chunk came back"),
+    ("get_batch", reseeded, "the generator gets a new seed inside"),
+    ("next_token_loss", loss_by_hand, "^right"),
+    ("next_token_loss", lambda x, y: loss_by_hand(x[:, :-1], y[:, :-1]), "^the last place on axis 1 of input 1 makes no"),
+    ("next_token_loss", lambda x, y: loss_by_hand(x[:1], y[:1]), "^the last place on axis 0 of input 1 makes no"),
+    ("next_token_loss", lambda x, y: 3 * loss_by_hand(x, y), "^every number is 3 times"),
+    ("next_token_loss", lambda x, y: F.cross_entropy(x.transpose(1, 2), y), "cross_entropy is what is to be built"),
+    ("next_token_loss", lambda x, y: loss_by_hand(x.detach(), y), "the gradient of input 1 is not"),
+    ("next_token_loss", lambda x, y: loss_by_hand(x, y).item(), "the gradient of input 1 is not"),
     ("get_batch", lambda *a: [list(part) for part in check.get_batch.right(*a)], "torch.stack makes one tensor"),
     ("get_batch", lambda *a: [part[:, :2] for part in check.get_batch.right(*a)][:1], "1 things came back"),
     ("one_back", 10 * torch.eye(8), r"the shape \(8, 8\) came"),
@@ -520,7 +606,7 @@ WRONG = [
     ("cached_step", lambda q, k, v, past, rotate: q, r"a Tensor came back, expected: out, \(keys, values\)"),
     ("scaled", scaled(out=lambda x, a, f: x.add_(a * f(x))), "in-place|changed in place|the gradient"),
     ("dropout", InPlace, "the input is changed in place"),
-    ("alibi", lambda q, k, s: q @ k.transpose(1, 2) * float("nan"), "^nan at "),
+    ("alibi", lambda q, k, s: q @ k.transpose(1, 2) * s * float("nan"), "^nan at "),
     ("derivatives", (0.07, 0.07), "^right"),
     ("factors", (20, 1.5), "^right"),
     ("gpt_millions", 85.1, "those are the 12 blocks without tables and lm_head"),

@@ -2,12 +2,15 @@
 
 import math
 from dataclasses import dataclass
+from itertools import permutations
 
+import numpy as np
 import torch
 
 from gptlib.instruments.exercises.diagnosis import NotYet, Wrong, kind, untouched
-from gptlib.instruments.exercises.grader import Exercise
+from gptlib.instruments.exercises.grader import Exercise, variants
 
+ARRAYS = torch.Tensor | np.ndarray | np.generic
 PLACES = ("first", "second", "third", "fourth")
 
 
@@ -16,8 +19,8 @@ class Answer(Exercise):
     """An exercise whose answer is one or several numbers or words.
 
     right: for each of them a word, (low, high), a whole number that is meant exactly, or another number, of which two
-    digits are enough. mistakes: {sentence: the answer that one gets if}. expected: what has to be given, in words.
-    explanation: what the answer means.
+    digits are enough. mistakes: {sentence: the answer that one gets if, or a list of such}. expected: what has to be
+    given, in words. explanation: what the answer means.
     """
 
     right: tuple
@@ -31,7 +34,10 @@ class Answer(Exercise):
         if all_fit(mine, self.right):
             return self.explanation
         for sentence, planted in self.mistakes.items():
-            if all_fit(mine, planted if isinstance(planted, tuple) else (planted,)):
+            if any(
+                all_fit(mine, one if isinstance(one, tuple) else (one,))
+                for one in variants(planted)
+            ):
                 raise Wrong(sentence)
         shown = ", ".join(one if isinstance(one, str) else f"{one:.6g}" for one in mine)[:60]
         raise Wrong(f"{self.relation(mine) or f'{shown} came'}; expected: {self.expected}")
@@ -39,7 +45,7 @@ class Answer(Exercise):
     def relation(self, mine):
         """What yours has in common with the right answer, or why it cannot be one; None if nothing is found."""
         if len(mine) != len(self.right):
-            return f"{len(mine)} came, not {len(self.right)}"
+            return f"{len(mine)} answer{'s' * (len(mine) > 1)} came, not {len(self.right)}"
         for one, wanted in zip(mine, self.right):
             if isinstance(one, str) != isinstance(wanted, str):
                 return f"{one!r} came, not a {'word' if isinstance(wanted, str) else 'number'}"
@@ -50,6 +56,8 @@ class Answer(Exercise):
             return f"{strange!r} is none of the words" if strange else self.partly(mine)
         if not all(map(math.isfinite, mine)):
             return "nan and ∞ are no answers"
+        if len(mine) in (3, 4) and any(all_fit(one, self.right) for one in permutations(mine)):
+            return "the right numbers, but in another order"
         if all_fit([abs(one) for one in mine], [size(wanted) for wanted in self.right]):
             return "a sign is wrong"
         for power in (-9, -6, -3, -2, 2, 3, 6, 9):
@@ -61,7 +69,10 @@ class Answer(Exercise):
 
     def words(self):
         """Every word that occurs in an answer, right or wrong."""
-        answers = [self.right, *self.mistakes.values()]
+        answers = [
+            self.right,
+            *(one for planted in self.mistakes.values() for one in variants(planted)),
+        ]
         return {word for answer in answers for word in parts(answer) if isinstance(word, str)}
 
     def partly(self, mine):
@@ -74,7 +85,13 @@ class Answer(Exercise):
 
 def parts(yours):
     """An answer as a list or tuple, whichever way several were given."""
-    several = yours.tolist() if isinstance(yours, torch.Tensor) else yours
+    several = yours.tolist() if isinstance(yours, ARRAYS) else yours
+    if (
+        isinstance(several, tuple | list)
+        and len(several) == 1
+        and isinstance(several[0], tuple | list)
+    ):
+        return several[0]  # a row of a table that has no other
     return several if isinstance(several, tuple | list) else (several,)
 
 
@@ -82,9 +99,11 @@ def number_or_word(one):
     """One answer as a float or as a word in small letters; raises NotYet or Wrong."""
     if untouched(one):
         raise NotYet("put your answer in place of the … and run the cell again")
+    if isinstance(one, ARRAYS) and math.prod(one.shape) == 1:
+        one = one.item()
     if isinstance(one, str):
         return one.strip().lower()
-    if isinstance(one, int | float) or (isinstance(one, torch.Tensor) and one.numel() == 1):
+    if isinstance(one, int | float):
         return float(one)
     raise Wrong(f"{kind(one)} came, a number or a word was expected")
 
@@ -113,6 +132,7 @@ def size(wanted):
 
 
 def rounded(mine, wanted):
-    """Whether mine is what is wanted, but with one digit only."""
+    """Whether mine is what is wanted, but with too few digits."""
     low, high = wanted if isinstance(wanted, tuple) else (wanted, wanted)
-    return float(f"{low:.1g}") <= mine <= float(f"{high:.1g}")
+    digits = max(1, len(f"{mine:g}".replace(".", "").strip("-0")))
+    return float(f"{low:.{digits}g}") <= mine <= float(f"{high:.{digits}g}")

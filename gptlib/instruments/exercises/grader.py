@@ -4,14 +4,16 @@ Nothing here raises or draws from the global random numbers. What an exercise sa
 that begins with `right`, `not yet` or `not right`; `run.py check` looks for these words.
 """
 
+import copy
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 import torch
 
-from gptlib.instruments.exercises import diagnosis, relations
+from gptlib.instruments.exercises import cases, diagnosis, relations
 from gptlib.instruments.exercises.diagnosis import NotYet, Wrong
 from gptlib.instruments.exercises.relations import agree
 
@@ -55,6 +57,11 @@ class Exercise:
             return f"not right: {diagnosis.raised(problem)}"
 
 
+def variants(planted):
+    """What one mistake gives, as a list: several may share a sentence."""
+    return planted if isinstance(planted, list) else [planted]
+
+
 def as_given(function):
     """What a Check of a function calls: the function itself."""
     if not callable(function):
@@ -66,9 +73,10 @@ def as_given(function):
 class Check(Exercise):
     """An exercise whose answer is a function or a class.
 
-    right: an independent answer. mistakes: {sentence: what one would have written if}. cases: functions that make the
-    arguments of one call, anew each time. explanation: what has been shown when all is right. prepare: from what was
-    written to what is called. probes: functions of (check, yours), asked once the numbers are right.
+    right: an independent answer. mistakes: {sentence: what one would have written if, or a list of such}. cases:
+    functions that make the arguments of one call, anew each time. explanation: what has been shown when all is right.
+    prepare: from what was written to what is called. probes: functions of (check, yours), asked once the numbers are
+    right.
     """
 
     right: Callable
@@ -84,16 +92,60 @@ class Check(Exercise):
             raise Wrong(f"{1 + len(more)} things came, one was expected")
         if diagnosis.untouched(yours):
             raise NotYet("fill in the … and run the cell again")
-        mine, expected = self.observe(yours), self.observe(self.right)
+        try:
+            mine = self.observe(yours)
+        except (Wrong, NotYet, NotImplementedError):
+            raise
+        except Exception as problem:
+            raise Wrong(diagnosis.with_hint(diagnosis.raised(problem), yours, self.right)) from None
+        expected = self.observe(self.right)
         if not agree(mine, expected):
-            named = self.recognized(mine, expected) or self.unsteady(yours, mine)
-            borrowed = diagnosis.borrowed(yours)
-            if not (named and borrowed):
-                raise Wrong(named or borrowed or relations.difference(mine, expected))
-            raise Wrong(f"{named}; or is it this: {borrowed}")
+            raise Wrong(self.what_is_wrong(yours, mine, expected))
         for probe in self.probes:
             probe(self, yours)
         return self.explanation
+
+    def what_is_wrong(self, yours, mine, expected):
+        """The sentence for numbers that are not the expected ones."""
+        borrowed = diagnosis.borrowed(yours)
+        named = self.recognized(mine, expected)
+        if named is None and not borrowed and (unused := diagnosis.unused(yours, self.right)):
+            looks_like = self.recognized(mine, expected, upto=1)
+            return f"{unused}; {looks_like or relations.difference(mine, expected)[0]}"
+        named = named or self.recognized(mine, expected, upto=1) or self.unsteady(yours, mine)
+        if named and borrowed:
+            return f"{named}; or is it this: {borrowed}"
+        return named or borrowed or self.unnamed(yours, mine, expected)
+
+    def unnamed(self, yours, mine, expected):
+        """The sentence for what no planted mistake gives: how the numbers are related, or what is not read."""
+        said, explained = relations.difference(mine, expected)
+        ignored = None if explained else self.ignored(yours)
+        return diagnosis.with_hint(f"{ignored}; {said}" if ignored else said, yours, self.right)
+
+    def ignored(self, yours):
+        """A sentence if the last or first place on an axis of an input matters, but not to yours; or None."""
+        given = self.cases[0]()
+        for i, one in enumerate(given):
+            if not (isinstance(one, torch.Tensor) and one.is_floating_point()):
+                continue
+            for axis, place in product(range(one.dim()), ("last", "first")):
+                other = one.clone()
+                part = other.select(axis, -1 if place == "last" else 0)
+                part += cases.numbers(*part.shape, seed=9)
+                pair = given, (*given[:i], other, *given[i + 1 :])
+                if self.same_for(yours, *pair) and not self.same_for(self.right, *pair):
+                    return f"the {place} place on axis {axis} of input {i + 1} makes no difference, and should"
+        return None
+
+    def same_for(self, candidate, *arguments):
+        """Whether a candidate gives the same for all these arguments; False if it gives nothing."""
+        with_them = replace(self, cases=tuple(lambda a=a: copy.deepcopy(a) for a in arguments))
+        try:
+            first, *others = with_them.observe(candidate)
+        except Exception:
+            return False
+        return all(agree([first], [other]) for other in others)
 
     def observe(self, candidate, seed=0):
         """What candidate gives, for each case {label: tensor}."""
@@ -101,14 +153,13 @@ class Check(Exercise):
             call = self.prepare(candidate)
             return [diagnosis.tensors(call(*case())) for case in self.cases]
 
-    def recognized(self, mine, expected):
-        """The sentence of the mistake that gives the same as mine, in all cases or at least in the first; or None."""
-        for upto in (None, 1):
-            if upto and agree(mine[:1], expected[:1]):
-                return None
-            for sentence, theirs in self.planted.items():
-                if theirs and agree(mine[:upto], theirs[:upto]):
-                    return sentence
+    def recognized(self, mine, expected, upto=None):
+        """The sentence of the mistake that gives the same as mine, in all cases or in the first upto; or None."""
+        if agree(mine[:upto], expected[:upto]):
+            return None
+        for sentence, several in self.planted.items():
+            if any(theirs and agree(mine[:upto], theirs[:upto]) for theirs in several):
+                return sentence
         return None
 
     def unsteady(self, yours, mine):
@@ -119,8 +170,11 @@ class Check(Exercise):
 
     @cached_property
     def planted(self):
-        """{sentence: what its mistake gives}."""
-        return {sentence: self.observed(mistake) for sentence, mistake in self.mistakes.items()}
+        """{sentence: what its mistake gives, in each of its variants}."""
+        return {
+            sentence: [self.observed(one) for one in variants(mistake)]
+            for sentence, mistake in self.mistakes.items()
+        }
 
     def observed(self, mistake):
         """What observe gives for a planted mistake; nothing if no numbers come."""

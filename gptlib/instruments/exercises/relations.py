@@ -3,6 +3,7 @@
 import torch
 
 STEPS = {  # functions of a tensor and an axis, most of them without the axis
+    "taking away axis {d}, whose size is 1": lambda t, d: t.squeeze(d),
     "the minus sign": lambda t, d: -t,
     "softmax over the last axis": lambda t, d: t.softmax(-1),
     "a logarithm": lambda t, d: t.log(),
@@ -18,6 +19,8 @@ STEPS = {  # functions of a tensor and an axis, most of them without the axis
     "leaving out the last along axis {d}": lambda t, d: t.narrow(d, 0, t.shape[d] - 1),
     "turning axis {d} round": lambda t, d: t.flip(d),
     "exchanging the axes {d} and {e}": lambda t, d: t.transpose(d, d + 1),
+    "the mean of all numbers": lambda t, d: t.mean(),
+    "the sum of all numbers": lambda t, d: t.sum(),
 }
 
 
@@ -40,7 +43,7 @@ def close(a, b):
 
 
 def difference(mine, expected):
-    """A sentence for how mine differs from expected, lists of {label: tensor}."""
+    """How mine differs from expected, lists of {label: tensor}, in a sentence; and whether that explains it."""
     label, a, b = next(
         (label, one[label], right[label])
         for one, right in zip(mine, expected)
@@ -48,9 +51,12 @@ def difference(mine, expected):
         if not same(one[label], right[label])
     )
     if label:
-        return f"{label}: {shown(a)}; expected: {shown(b)}"
+        return f"{label}: {shown(a)}; expected: {shown(b)}", True
     pairs = [(one[""], right[""]) for one, right in zip(mine, expected)]
-    return one_step(pairs) or in_common(pairs) or first_place(a, b)
+    related = rounded(pairs) or one_step(pairs) or in_common(pairs)
+    return related or first_place(a, b), bool(related) or a.shape != b.shape or bool(
+        a.isnan().any()
+    )
 
 
 def shown(tensor):
@@ -58,6 +64,14 @@ def shown(tensor):
     if tensor.dtype is torch.bool and tensor.dim() == 0:
         return "yes" if tensor else "no"
     return ", ".join(f"{x:.4g}" for x in tensor.flatten().tolist()[:12])
+
+
+def rounded(pairs):
+    """A sentence if mine is what was expected, rounded to a few decimals; else None."""
+    for places in (1, 2, 3):
+        if all(a.any() and same(a, b.double().round(decimals=places)) for a, b in pairs):
+            return "the numbers are rounded: give all the digits"
+    return None
 
 
 def one_step(pairs):
@@ -83,6 +97,8 @@ def leads(step, d, a, b):
 
 def in_common(pairs):
     """A sentence if mine has the same numbers in other places, or all of them larger by a factor; else None."""
+    if len(pairs) > 1 and all(a.shape == b.shape == () for a, b in pairs):
+        return times(*map(torch.stack, zip(*pairs)))
     if any(a.numel() != b.numel() or a.numel() < 4 for a, b in pairs):
         return None
     if all(same(a.flatten().sort().values, b.flatten().sort().values) for a, b in pairs):
@@ -90,13 +106,19 @@ def in_common(pairs):
     a, b = pairs[0]
     if a.shape != b.shape or a.isnan().any():
         return None
-    factor = ((a * b).sum() / (b * b).sum()).item()
-    if same(a, factor * b):
-        return f"every number is {factor:.4g} times what was expected"
+    if factor := times(a, b):
+        return factor
     rows = torch.ones_like(b.sum(-1))
     if same(b.sum(-1), rows) and not same(a.sum(-1), rows):
-        return f"the rows have to add to 1; one adds to {a.sum(-1).flatten()[-1]:.4g}"
+        sums = a.sum(-1).flatten()
+        return f"the rows have to add to 1; one adds to {sums[(sums - 1).abs().argmax()]:.4g}"
     return None
+
+
+def times(a, b):
+    """A sentence if the numbers of a are those of b, all of them larger by a factor; else None."""
+    factor = ((a * b).sum() / (b * b).sum()).item()
+    return f"every number is {factor:.4g} times what was expected" if same(a, factor * b) else None
 
 
 def first_place(a, b):
@@ -107,5 +129,8 @@ def first_place(a, b):
     at = f"[{', '.join(map(str, place))}]" if place else "the only number"
     mine, expected = a[tuple(place)].item(), b[tuple(place)].item()
     if mine != mine:
-        return f"nan at {at}: 0/0 gives that, ∞/∞ (e to a large number is ∞), and a softmax over nothing but −∞"
+        return (
+            f"nan at {at}: 0/0 gives that, ∞/∞ (e to a large number is ∞), the logarithm of a negative number, "
+            "and a softmax over nothing but −∞"
+        )
     return f"first difference at {at}: {mine:.4g} came, {expected:.4g} was expected"
