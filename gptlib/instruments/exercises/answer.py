@@ -60,7 +60,7 @@ class Answer(Exercise):
             return "the right numbers, but in another order"
         if all_fit([abs(one) for one in mine], [size(wanted) for wanted in self.right]):
             return "a sign is wrong"
-        for power in (-9, -6, -3, -2, 2, 3, 6, 9):
+        for power in (-9, -6, -3, -2, -1, 1, 2, 3, 6, 9):
             if all_fit([one / 10.0**power for one in mine], self.right):
                 return f"the digits are right, but 10^{power} times what they should be"
         if all(fits(one, wanted) or rounded(one, wanted) for one, wanted in zip(mine, self.right)):
