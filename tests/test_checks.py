@@ -350,6 +350,7 @@ def test_other_names_shapes_and_starts_of_parameters_are_told():
         ((1.45, 20.1), "the other way round; expected: two factors"),
         ((-20.1, 1.45), "a sign is wrong"),
         ((0.201, 0.0145), "the digits are right, but 10^-2 times what they should be"),
+        ((201, 14.5), "the digits are right, but 10^1 times what they should be"),
         ((20.1, 7.0), "the second is wrong, the rest is right"),
         ((20.1, float("nan")), "nan and ∞ are no answers"),
         (("20.1", "1.45"), "'20.1' came, not a number"),
