@@ -621,6 +621,13 @@ def table_of(weight_of, returns=lambda model: model):
     return my_tie
 
 
+class TripledAndTurned(check.attention.right):
+    """The 3 is no size of the batch: the right answer has it too."""
+
+    def forward(self, x):
+        return 3 * super().forward(x).transpose(0, 1)
+
+
 WRONG = [
     ("get_batch", batch_of(lambda n, B, g: range(B)), "the starts do not depend on"),
     ("get_batch", batch_of(lambda n, B, g: torch.arange(B) % n), "the starts do not depend on"),
@@ -650,6 +657,7 @@ WRONG = [
     ("alibi", lambda *a: check.alibi.right(*a[:2], 0.3), "input 3 makes no difference"),
     ("alibi", lambda q, k, s: check.alibi.right(q.div_(2), k, s), "the input is changed in place"),
     ("head", head(lambda self, x: RightHead.forward(self, x.sub_(x.mean()))), "the input is changed in place"),
+    ("attention", TripledAndTurned, r"^shape \(5, 3, 12\) came, \(3, 5, 12\) was expected$"),
     ("one_back", 1.0 * torch.eye(9), "every letter attends to itself"),
     ("one_back", 6 * torch.eye(9).roll(-1, 1), "softly"),
     ("one_back", 10 * torch.eye(9).roll(-1), "roll without dims"),

@@ -139,7 +139,7 @@ class Check(Exercise):
     def unnamed(self, yours, mine, expected):
         """The sentence for what no planted mistake gives: how the numbers are related, or what is not read."""
         if related := relations.related(mine, expected):
-            hints = related, written.size_as_number(related, yours)
+            hints = related, written.size_as_number(related, yours, self.right)
         else:
             hints = trials.ignored_place(self, yours), relations.difference(mine, expected)
         return "; ".join(filter(None, hints))

@@ -47,14 +47,18 @@ def unused(yours, right):
     return f"{names[0]} is never used in {yours.__name__}" if names else None
 
 
-def size_as_number(said, yours):
-    """A sentence if a size that is told as not fitting stands in the code as a number; else None."""
-    told = set(map(int, re.findall(r"\d+", said)))
+def numbers_in(function):
+    """The whole numbers above 2 that stand in a function's code."""
+    steps = (step for step in dis.get_instructions(function) if step.opname.startswith("LOAD"))
+    return {step.argval for step in steps if type(step.argval) is int and step.argval > 2}
+
+
+def size_as_number(said, yours, right):
+    """A sentence if a size that is told as not fitting is a number in the code of yours, not of right; else None."""
+    told = set(map(int, re.findall(r"\d+", said))).difference(*map(numbers_in, functions_of(right)))
     for function in functions_of(yours):
-        for step in dis.get_instructions(function):
-            number = step.argval if step.opname.startswith("LOAD") else None
-            if type(number) is int and number > 2 and number in told:
-                return f"{number} is a fixed number in {function.__name__}: the check has other sizes, so use shapes"
+        if fixed := told & numbers_in(function):
+            return f"{min(fixed)} is a fixed number in {function.__name__}: the check has other sizes, so use shapes"
     return None
 
 
@@ -71,7 +75,7 @@ def hint(said, yours, right):
     """A sentence if something in the code of yours explains what an exception said; else None."""
     return (
         borrowed(yours)
-        or size_as_number(said, yours)
+        or size_as_number(said, yours, right)
         or unused(yours, right)
         or keepdim_forgotten(said, yours)
     )
