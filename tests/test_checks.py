@@ -52,11 +52,12 @@ def test_every_planted_mistake_gets_its_own_sentence(part):
 @each_piece
 def test_no_two_mistakes_give_the_same_numbers(part):
     seen = [(sentence, numbers) for sentence, ways in part.planted.items() for numbers in ways]
-    for i, (sentence, numbers) in enumerate(seen):
+    for sentence, numbers in seen:
         assert numbers, (
             "a mistake that gives no numbers is found by a probe: try it in test_wrong_solutions"
         )
-        assert not any(agree(numbers, other) for _, other in seen[:i]), sentence
+        others = [other for words, other in seen if words != sentence]
+        assert not any(agree(numbers, other) for other in others), sentence
 
 
 # ---- whatever comes, a line
@@ -241,7 +242,7 @@ def test_a_mistake_that_is_not_planted_is_told_by_the_first_place_or_the_shape()
 
     first = "not right: first difference at [0, 0]: 1.25 came, 1 was expected"
     assert check.window.judge(off) == first
-    wider = check.window.judge(lambda T, width: torch.zeros(T, T + 1))
+    wider = check.window.judge(lambda T, width: torch.zeros(T, T + 1 + 0 * width))
     assert wider == "not right: shape (7, 8) came, (7, 7) was expected"
 
 
@@ -286,12 +287,15 @@ RELATED = {
         torch.tensor([2, 5, 0, 3, 1, 4])
     ].view(2, 3),
     "every number is 3 times what was expected": lambda right: 3 * right,
+    "one step is missing: taking away axis 0, whose size is 1": lambda right: right[None],
+    "one step too many: the mean of all numbers": lambda right: right.mean(),
+    "the numbers are rounded": lambda right: (right * 10).round() / 10,
 }
 
 
 @pytest.mark.parametrize("words", RELATED)
 def test_numbers_that_are_one_step_from_right_are_told_by_the_step(words):
-    numbers = torch.tensor([[0.1, 0.4, 0.6], [0.2, 0.7, 0.5]])
+    numbers = torch.tensor([[0.12, 0.44, 0.63], [0.21, 0.72, 0.55]])
     plain = Check(right=lambda: numbers, mistakes={}, cases=(tuple,), explanation="")
     assert words in plain.judge(lambda: RELATED[words](numbers))
 
@@ -319,6 +323,39 @@ def test_a_number_that_only_the_notebook_has_is_told():
     assert "width is not defined in my_window: it is taken from the notebook" in check.window.judge(
         my_window
     )
+
+
+table = torch.zeros(4, 4)  # as if a cell of the notebook had set it
+
+
+def by_the_notebooks_table(T, width):
+    return (table + torch.zeros(T, T)).softmax(-1) * width
+
+
+HINTS = {  # sentence: (exercise, what somebody wrote), and an exception or a shape says the rest
+    "table is not defined in by_the_notebooks_table": ("window", by_the_notebooks_table),
+    "T is never used in <lambda>; shape": ("window", lambda T, width: torch.eye(8) * width),
+    "width is never used in <lambda>; the window is one too": ("window", lambda T, width: check.window.right(T, 2)),
+    "65 is a fixed number in <lambda>": ("next_token_loss", lambda x, y: x.view(-1, 65)[y].mean()),
+    "9 is a fixed number in <lambda>": ("window", lambda T, width: torch.zeros(T, 9) + width),
+    "lack keepdim=True?": ("next_probabilities", lambda x, t, p: x[:, -1] / x[:, -1].sum(-1) * t * p),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", HINTS)
+def test_what_stands_in_the_code_is_told_beside_an_exception_or_a_shape(words):
+    name, yours = HINTS[words]
+    assert words in EXERCISES[name].judge(yours)
+
+
+def test_an_argument_that_the_right_answer_leaves_out_too_is_not_told():
+    plain = Check(
+        right=lambda x, unneeded: x + 1,
+        mistakes={},
+        cases=(lambda: (torch.ones(2), 0),),
+        explanation="",
+    )
+    assert "never used" not in plain.judge(lambda x, unneeded: x)
 
 
 def test_what_draws_at_random_is_told():
@@ -369,10 +406,11 @@ def test_parameters_too_many_too_few_and_turned_round_are_told():
         ((1.45, 20.1), "the other way round; expected: two factors"),
         ((-20.1, 1.45), "a sign is wrong"),
         ((0.201, 0.0145), "the digits are right, but 10^-2 times what they should be"),
+        ((201, 14.5), "the digits are right, but 10^1 times what they should be"),
         ((20.1, 7.0), "the second is wrong, the rest is right"),
         ((20.1, float("nan")), "nan and ∞ are no answers"),
         (("20.1", "1.45"), "'20.1' came, not a number"),
-        ((20.1,), "1 came, not 2"),
+        ((20.1,), "1 answer came, not 2"),
         ((21, 1.5), "the first is close, but not exact enough, the rest is right"),
         ((21, 1.4), "close, but not exact enough; expected"),
         (np.array([1.5, 20]), "the other way round"),
@@ -391,6 +429,18 @@ def test_what_is_not_rounded_is_not_told_that_it_is():
 def test_an_answer_that_is_rounded_to_one_digit_is_told_how_many_are_wanted():
     said = check.normed_row.judge(-0.6, -0.6, -0.6, 1.7)
     assert said == "not right: rounded too far; expected: four numbers, to two digits"
+
+
+def test_two_digits_may_still_be_too_few():
+    assert "rounded too far" in check.trigram.judge(0.1, 2.03)
+
+
+def test_numbers_of_numpy_and_a_row_in_a_table_are_answers_too():
+    row = np.array([0.2, 0.6, 0.2, 0.0])
+    for yours in (row, row[None], torch.tensor(row)[None], tuple(row), list(row.astype("float32"))):
+        assert check.masked_row.judge(yours).startswith("right")
+    assert check.chunks.judge(np.int64(992)).startswith("right")
+    assert "in another order" in check.masked_row.judge(row[[1, 0, 2, 3]])
 
 
 def test_a_word_that_is_none_of_those_asked_for_is_told():
@@ -531,6 +581,22 @@ def batch_of(make):
     return my_get_batch
 
 
+drawn_by_hand = batch_of(lambda n, B, g: torch.randint(n, (B,), generator=g))
+
+
+def batch_that(change):
+    """A right get_batch whose x and y are changed afterwards."""
+    return lambda *a: tuple(map(change, check.get_batch.right(*a)))
+
+
+def reseeded(tokens, block_size, batch_size, generator):
+    return check.get_batch.right(tokens, block_size, batch_size, generator.manual_seed(1))
+
+
+def loss_by_hand(logits, targets):
+    return -F.log_softmax(logits, dim=-1).gather(-1, targets[..., None]).mean()
+
+
 def rotated_at(dtype):
     """RoPE with angles made in a dtype."""
 
@@ -555,17 +621,43 @@ def table_of(weight_of, returns=lambda model: model):
     return my_tie
 
 
+class TripledAndTurned(check.attention.right):
+    """The 3 is no size of the batch: the right answer has it too."""
+
+    def forward(self, x):
+        return 3 * super().forward(x).transpose(0, 1)
+
+
 WRONG = [
-    ("get_batch", batch_of(lambda n, B, g: range(B)), "index out of range|stack expects"),
+    ("get_batch", batch_of(lambda n, B, g: range(B)), "the starts do not depend on"),
     ("get_batch", batch_of(lambda n, B, g: torch.arange(B) % n), "the starts do not depend on"),
+    ("get_batch", batch_of(lambda n, B, g: torch.randint(n + 3, (B,), generator=g)), "a row runs past the end"),
+    ("get_batch", batch_of(lambda n, B, g: torch.randint(n + 3 - B, (B,), generator=g)), "depends on batch_size"),
+    ("get_batch", batch_of(lambda n, B, g: torch.randperm(n, generator=g)[:B]), "no start is drawn twice"),
+    ("get_batch", batch_of(lambda n, B, g: torch.randint(n, (4,), generator=g)), "is one of them a fixed number"),
+    ("get_batch", batch_of(lambda n, B, g: (torch.rand(B, generator=g) * n).long()), "^right"),
+    ("get_batch", lambda t, T, B, g: drawn_by_hand(t, B, T, g), "exchanged"),
+    ("get_batch", batch_that(torch.Tensor.float), "the ids come back as torch.float32"),
+    ("get_batch", batch_that(torch.flatten), "in one long row"),
+    ("get_batch", batch_that(lambda part: part[0]), "a single chunk came back"),
+    ("get_batch", reseeded, "the generator gets a new seed inside"),
+    ("next_token_loss", loss_by_hand, "^right"),
+    ("next_token_loss", lambda x, y: loss_by_hand(x[:, :-1], y[:, :-1]), "^the last place on axis 1 of input 1"),
+    ("next_token_loss", lambda x, y: loss_by_hand(x[:1], y[:1]), "^the last place on axis 0 of input 1"),
+    ("next_token_loss", lambda x, y: 3 * loss_by_hand(x, y), "^every number is 3 times"),
+    ("next_token_loss", lambda x, y: F.cross_entropy(x.transpose(1, 2), y), "cross_entropy is what is to be built"),
+    ("next_token_loss", lambda x, y: loss_by_hand(x.detach(), y), "the gradient of input 1 is not"),
+    ("next_token_loss", lambda x, y: loss_by_hand(x, y).item(), "the gradient of input 1 is not"),
     ("get_batch", lambda *a: [list(part) for part in check.get_batch.right(*a)], "torch.stack makes one tensor"),
     ("get_batch", lambda *a: [part[:, :2] for part in check.get_batch.right(*a)][:1], "1 things came back"),
     ("one_back", 10 * torch.eye(8), r"the shape \(8, 8\) came"),
     ("alibi", lambda q, k, s: (q @ k.transpose(1, 2)).softmax(-1).tril(), "rows have to add to 1|the mask comes after"),
     ("alibi", lambda *a: check.alibi.right(*a).detach(), "the gradient of input 1 is not"),
     ("alibi", lambda q, k, slope: check.alibi.right(q, k, 0.3), "slope makes no difference"),
+    ("alibi", lambda *a: check.alibi.right(*a[:2], 0.3), "input 3 makes no difference"),
     ("alibi", lambda q, k, s: check.alibi.right(q.div_(2), k, s), "the input is changed in place"),
     ("head", head(lambda self, x: RightHead.forward(self, x.sub_(x.mean()))), "the input is changed in place"),
+    ("attention", TripledAndTurned, r"^shape \(5, 3, 12\) came, \(3, 5, 12\) was expected$"),
     ("one_back", 1.0 * torch.eye(9), "every letter attends to itself"),
     ("one_back", 6 * torch.eye(9).roll(-1, 1), "softly"),
     ("one_back", 10 * torch.eye(9).roll(-1), "roll without dims"),
@@ -597,7 +689,7 @@ WRONG = [
     ("cached_step", lambda q, k, v, past, rotate: q, r"a Tensor came back, expected: out, \(keys, values\)"),
     ("scaled", scaled(out=lambda x, a, f: x.add_(a * f(x))), "in-place|changed in place|the gradient"),
     ("dropout", InPlace, "the input is changed in place"),
-    ("alibi", lambda q, k, s: q @ k.transpose(1, 2) * float("nan"), "^nan at "),
+    ("alibi", lambda q, k, s: q @ k.transpose(1, 2) * s * float("nan"), "^nan at "),
     ("derivatives", (0.07, 0.07), "^right"),
     ("factors", (20, 1.5), "^right"),
     ("gpt_millions", 85.1, "those are the 12 blocks without tables and lm_head"),

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from numbers import Real
+from itertools import permutations
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ import torch
 from gptlib.instruments.exercises.diagnosis import NotYet, Wrong, kind, untouched
 from gptlib.instruments.exercises.grader import Exercise, alternatives
 
+ARRAYS = torch.Tensor | np.ndarray | np.generic
 PLACES = ("first", "second", "third", "fourth")
 
 
@@ -18,8 +19,8 @@ class Answer(Exercise):
     """An exercise whose answer is one or several numbers or words.
 
     right: for each of them a word, (low, high), a whole number that is meant exactly, or another number, of which two
-    digits are enough. mistakes: {sentence: the answer that one gets if, or a list of several such}. expected: what has
-    to be given, in words. explanation: what the answer means.
+    digits are enough. mistakes: {sentence: the answer that one gets if, or a list of such}. expected: what has to be
+    given, in words. explanation: what the answer means.
     """
 
     right: tuple
@@ -32,17 +33,16 @@ class Answer(Exercise):
         mine = tuple(map(number_or_word, parts(yours[0] if len(yours) == 1 else yours)))
         if all_fit(mine, self.right):
             return self.explanation
-        for sentence, mistake in self.mistakes.items():
-            for planted in alternatives(mistake):
-                if all_fit(mine, planted if isinstance(planted, tuple) else (planted,)):
-                    raise Wrong(sentence)
+        for sentence, planted in self.wrong_answers():
+            if all_fit(mine, planted):
+                raise Wrong(sentence)
         shown = ", ".join(one if isinstance(one, str) else f"{one:.6g}" for one in mine)[:60]
         raise Wrong(f"{self.relation(mine) or f'{shown} came'}; expected: {self.expected}")
 
     def relation(self, mine):
         """What yours has in common with the right answer, or why it cannot be one; None if nothing is found."""
         if len(mine) != len(self.right):
-            return f"{len(mine)} came, not {len(self.right)}"
+            return f"{len(mine)} answer{'s' * (len(mine) > 1)} came, not {len(self.right)}"
         for one, wanted in zip(mine, self.right):
             if isinstance(one, str) != isinstance(wanted, str):
                 return f"{one!r} came, not a {'word' if isinstance(wanted, str) else 'number'}"
@@ -53,22 +53,29 @@ class Answer(Exercise):
             return f"{strange!r} is none of the words" if strange else self.partly(mine)
         if not all(map(math.isfinite, mine)):
             return "nan and ∞ are no answers"
+        if len(mine) in (3, 4) and any(all_fit(one, self.right) for one in permutations(mine)):
+            return "the right numbers, but in another order"
         if all_fit([abs(one) for one in mine], [size(wanted) for wanted in self.right]):
             return "a sign is wrong"
-        for power in (-9, -6, -3, -2, 2, 3, 6, 9):
+        for power in (-9, -6, -3, -2, -1, 1, 2, 3, 6, 9):
             if all_fit([one / 10.0**power for one in mine], self.right):
                 return f"the digits are right, but 10^{power} times what they should be"
         if all(fits(one, wanted) or rounded(one, wanted) for one, wanted in zip(mine, self.right)):
             return "rounded too far"
         return self.partly(mine)
 
+    def wrong_answers(self):
+        """(sentence, answer) for every wrong answer that has a sentence."""
+        return [
+            (sentence, one if isinstance(one, tuple) else (one,))
+            for sentence, mistake in self.mistakes.items()
+            for one in alternatives(mistake)
+        ]
+
     def words(self):
         """Every word that occurs in an answer, right or wrong."""
-        answers = [
-            self.right,
-            *(one for two in self.mistakes.values() for one in alternatives(two)),
-        ]
-        return {word for answer in answers for word in parts(answer) if isinstance(word, str)}
+        answers = self.right, *(answer for _, answer in self.wrong_answers())
+        return {word for answer in answers for word in answer if isinstance(word, str)}
 
     def partly(self, mine):
         """Which of several answers is the only wrong one, and whether the wrong ones are close; or None."""
@@ -82,17 +89,22 @@ class Answer(Exercise):
 
 def parts(yours):
     """An answer as a list or tuple, whichever way several were given."""
-    several = yours.tolist() if isinstance(yours, torch.Tensor | np.ndarray) else yours
-    return several if isinstance(several, tuple | list) else (several,)
+    several = yours.tolist() if isinstance(yours, ARRAYS) else yours
+    several = several if isinstance(several, tuple | list) else (several,)
+    if len(several) == 1 and isinstance(several[0], tuple | list):
+        return several[0]  # a row of a table that has no other
+    return several
 
 
 def number_or_word(one):
     """One answer as a float or as a word in small letters; raises NotYet or Wrong."""
     if untouched(one):
         raise NotYet("put your answer in place of the … and run the cell again")
+    if isinstance(one, ARRAYS) and math.prod(one.shape) == 1:
+        one = one.item()
     if isinstance(one, str):
         return one.strip().lower()
-    if isinstance(one, Real) or (isinstance(one, torch.Tensor) and one.numel() == 1):
+    if isinstance(one, int | float):
         return float(one)
     raise Wrong(f"{kind(one)} came, a number or a word was expected")
 
@@ -126,6 +138,8 @@ def size(wanted):
 
 
 def rounded(mine, wanted):
-    """Whether mine is what is wanted, but with one digit only."""
+    """Whether mine is what is wanted, but with too few digits; a whole number is never meant to be rounded."""
     low, high = wanted if isinstance(wanted, tuple) else (wanted, wanted)
-    return mine == float(f"{mine:.1g}") and float(f"{low:.1g}") <= mine <= float(f"{high:.1g}")
+    digits = max(1, len(f"{mine:g}".replace(".", "").strip("-0")))
+    inside = float(f"{low:.{digits}g}") <= mine <= float(f"{high:.{digits}g}")
+    return inside and not isinstance(wanted, int)

@@ -8,7 +8,7 @@ from gptlib.instruments.exercises.diagnosis import NotYet, Wrong, kind
 
 def numbers(*shape, seed=0):
     """Random numbers of this shape, the same ones every time."""
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def case(*shapes, rest=()):

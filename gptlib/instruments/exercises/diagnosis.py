@@ -1,7 +1,5 @@
-"""What to say about a reader's work in a line: what came, what an exception said, which names are not its own."""
+"""What to say about a reader's work in a line: what came, what an exception said, and where."""
 
-import dis
-import inspect
 import re
 import sysconfig
 import traceback
@@ -98,7 +96,7 @@ def called(function, arguments):
     except (RuntimeError, IndexError, ValueError) as problem:
         if shapes and not isinstance(problem, NotImplementedError):
             problem.add_note(
-                f"; it was called with the shape{'s' * (len(shapes) > 1)} {' and '.join(shapes)}"
+                f"it was called with the shape{'s' * (len(shapes) > 1)} {' and '.join(shapes)}"
             )
         raise
 
@@ -113,11 +111,12 @@ def place(problem, words=" {}"):
     return words.format(f"in line {theirs[-1].lineno} of {theirs[-1].name}{line}")
 
 
-def raised(problem):
+def raised(problem, hint=None):
     """A sentence for an exception that the reader's code raised: what, where in their lines, and what it said."""
-    said = one_line(problem)
-    notes = "".join(getattr(problem, "__notes__", [])[:1])
-    return f"{type(problem).__name__}{place(problem)}" + (f": {said}" if said else "") + notes
+    said = "; ".join(
+        filter(None, (one_line(problem), hint, *getattr(problem, "__notes__", [])[:1]))
+    )
+    return f"{type(problem).__name__}{place(problem)}" + (f": {said}" if said else "")
 
 
 def one_line(problem):
@@ -128,14 +127,3 @@ def one_line(problem):
         return "it cannot even say what is wrong"
     said = re.sub(r"0x[0-9a-fA-F]+", "0x…", said)
     return said if len(said) <= 160 else said[:160] + "…"
-
-
-def borrowed(yours):
-    """A sentence if yours uses a number, a tensor or a model that only the notebook has; else None."""
-    functions = vars(yours).values() if isinstance(yours, type) else (yours,)
-    for function in filter(inspect.isfunction, functions):
-        for step in dis.get_instructions(function):
-            value = function.__globals__.get(step.argval) if step.opname == "LOAD_GLOBAL" else None
-            if isinstance(value, int | float | torch.Tensor | nn.Module) and step.argval.islower():
-                return f"{step.argval} is not defined in {function.__name__}: it is taken from the notebook, by chance"
-    return None

@@ -4,15 +4,14 @@ Nothing here raises or draws from the global random numbers. What an exercise sa
 that begins with `right`, `not yet` or `not right`; `run.py check` looks for these words.
 """
 
-import inspect
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 
-from gptlib.instruments.exercises import diagnosis, probes, relations
+from gptlib.instruments.exercises import diagnosis, relations, trials, written
 from gptlib.instruments.exercises.diagnosis import NotYet, Wrong
 from gptlib.instruments.exercises.relations import agree
 
@@ -61,11 +60,6 @@ def alternatives(mistake):
     return mistake if isinstance(mistake, list) else [mistake]
 
 
-def put(several, place, one):
-    """several with one at a place."""
-    return (*several[:place], one, *several[place + 1 :])
-
-
 def as_given(function):
     """What a Check of a function calls: the function itself."""
     if not callable(function):
@@ -98,17 +92,7 @@ class Check(Exercise):
             raise NotYet("fill in the … and run the cell again")
         mine, expected = self.attempt(yours), self.observe(self.right)
         if not agree(mine, expected):
-            named = (
-                self.recognized(mine, expected)
-                or self.unsteady(yours, mine)
-                or self.altering(yours)
-            )
-            borrowed = diagnosis.borrowed(yours)
-            if not (named and borrowed):
-                raise Wrong(
-                    named or borrowed or relations.difference(mine, expected) + self.ignoring(yours)
-                )
-            raise Wrong(f"{named}; or is it this: {borrowed}")
+            raise Wrong(self.what_is_wrong(yours, mine, expected))
         for probe in self.probes:
             probe(self, yours)
         return self.explanation
@@ -120,7 +104,7 @@ class Check(Exercise):
             return [diagnosis.tensors(diagnosis.called(call, case())) for case in self.cases]
 
     def attempt(self, yours):
-        """What yours gives; if it raises what a planted mistake raises, that mistake's sentence and where."""
+        """What yours gives; if it raises, the sentence of the mistake that raises the same, or what was raised."""
         try:
             return self.observe(yours)
         except (Wrong, NotYet, NotImplementedError):
@@ -130,46 +114,44 @@ class Check(Exercise):
             for sentence, several in self.planted.items():
                 if said in several:
                     raise Wrong(sentence + diagnosis.place(problem, " ({})")) from problem
-            raise
+            hint = written.hint(said, yours, self.right)
+            raise Wrong(diagnosis.raised(problem, hint)) from problem
 
-    def recognized(self, mine, expected):
-        """The sentence of the mistake that gives the same as mine, in all cases or at least in the first; or None."""
-        for upto in (None, 1):
-            if upto and agree(mine[:1], expected[:1]):
-                return None
-            for sentence, several in self.planted.items():
-                if any(theirs and agree(mine[:upto], theirs[:upto]) for theirs in several):
-                    return sentence
-        return None
+    def what_is_wrong(self, yours, mine, expected):
+        """The sentence for numbers that are not the expected ones."""
+        borrowed = written.borrowed(yours)
+        named = self.recognized(mine, expected)
+        if not (named or borrowed):
+            unused = trials.ignored_number(self, yours) or written.unused(yours, self.right)
+            if unused:
+                similar = self.recognized(mine, expected, upto=1)
+                return f"{unused}; {similar or relations.difference(mine, expected)}"
+        named = (
+            named
+            or self.recognized(mine, expected, upto=1)
+            or trials.unsteady(self, yours)
+            or trials.altering(self, yours)
+        )
+        if named and borrowed:
+            return f"{named}; or is it this: {borrowed}"
+        return named or borrowed or self.unnamed(yours, mine, expected)
 
-    def unsteady(self, yours, mine):
-        """A sentence if yours gives something else the next time; or None."""
-        if agree(mine, self.observe(yours, seed=1)):
+    def unnamed(self, yours, mine, expected):
+        """The sentence for what no planted mistake gives: how the numbers are related, or what is not read."""
+        if related := relations.related(mine, expected):
+            hints = related, written.size_as_number(related, yours, self.right)
+        else:
+            hints = trials.ignored_place(self, yours), relations.difference(mine, expected)
+        return "; ".join(filter(None, hints))
+
+    def recognized(self, mine, expected, upto=None):
+        """The sentence of the mistake that gives the same as mine, in all cases or in the first upto; or None."""
+        if agree(mine[:upto], expected[:upto]):
             return None
-        return "it gives other numbers the next time: is something random, a dropout left in?"
-
-    def altering(self, yours):
-        """A sentence if yours changes its input, and must not; or None."""
-        try:
-            if probes.leaves_input in self.probes:
-                probes.leaves_input(self, yours)
-        except Wrong as mistake:
-            return str(mistake)
-
-    def ignoring(self, yours):
-        """Words to add if another number, such as a slope, changes the right answer but not yours; or nothing."""
-        for i, number in enumerate(self.cases[0]()):
-            if isinstance(number, float):
-                other = replace(
-                    self, cases=(lambda i=i, n=number: put(self.cases[0](), i, 1.5 * n),)
-                )
-                mine, right = (
-                    agree(other.observe(one), self.observe(one)[:1]) for one in (yours, self.right)
-                )
-                if mine and not right:
-                    name = list(inspect.signature(yours).parameters)[i]
-                    return f"; {name} makes no difference: is it used, or does a fixed number stand in its place?"
-        return ""
+        for sentence, several in self.planted.items():
+            if any(theirs and agree(mine[:upto], theirs[:upto]) for theirs in several):
+                return sentence
+        return None
 
     @cached_property
     def planted(self):

@@ -1,5 +1,8 @@
 """Exercises: the loss by hand, top-p, a trigram."""
 
+import math
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 
@@ -25,6 +28,16 @@ def by_division(logits, targets):
     return -(e.gather(-1, targets[..., None])[..., 0] / e.sum(-1)).log().mean()
 
 
+def capped(logits, targets, least):
+    """The loss with something added to each probability."""
+    return -(p(logits, targets) + least).log().mean()
+
+
+def clamped(logits, targets, least):
+    """The loss with probabilities of at least so much."""
+    return -p(logits, targets).clamp(min=least).log().mean()
+
+
 def logits_and_targets(times=1.0):
     """A case: logits of that size and their targets."""
     return lambda: (times * numbers(2, 5, 7), torch.tensor([[3, 1, 4, 1, 5], [2, 6, 5, 3, 0]]))
@@ -33,13 +46,11 @@ def logits_and_targets(times=1.0):
 next_token_loss = Check(
     right=lambda x, y: F.cross_entropy(x.transpose(1, 2), y),
     mistakes={
-        "infinite for logits × 200, since a probability became 0: stay in logarithms, F.log_softmax":
+        "infinite for logits × 200: a probability became 0, or e to the logits ∞; stay in logarithms, F.log_softmax":
             lambda x, y: -p(x, y).log().mean(),
         "nan for logits × 200, since e to them is ∞, and so is the sum: stay in logarithms, F.log_softmax": by_division,
-        "something is added before the logarithm, and caps the loss: F.log_softmax needs nothing":
-            lambda x, y: -(p(x, y) + 1e-9).log().mean(),
-        "probabilities are cut off before the logarithm: F.log_softmax needs no clamp":
-            lambda x, y: -p(x, y).clamp(min=1e-10).log().mean(),
+        "something is added before the logarithm, or clamped, and that caps the loss: F.log_softmax needs neither":
+            [partial(loss, least=10.0**-k) for k in range(5, 16) for loss in (capped, clamped)],
         "softmax runs over the positions (T): dim=-1, over the vocabulary": lambda x, y: -log_p(x, y, dim=1).mean(),
         "softmax runs over the batch (B): dim=-1, over the vocabulary": lambda x, y: -log_p(x, y, dim=0).mean(),
         "reshape to (B, V, T) tears the rows apart: transpose(1, 2) exchanges two axes":
@@ -47,8 +58,37 @@ next_token_loss = Check(
         "the sum in place of the mean: divide by the number of targets": lambda x, y: -log_p(x, y).sum(),
         "the sum over the positions, the mean over the batch: divide by B · T": lambda x, y: -log_p(x, y).sum(1).mean(),
         "the minus is missing: −ln": lambda x, y: log_p(x, y).mean(),
-        "the logarithm is missing: −ln of the probability": lambda x, y: -p(x, y).mean(),
-        "the logarithm to base 2 gives bits: use log, for nats": lambda x, y: -p(x, y).log2().mean(),
+        "the logarithm is missing: −ln of the probability": [
+            lambda x, y: -p(x, y).mean(), lambda x, y: p(x, y).mean(), lambda x, y: 1 - p(x, y).mean()
+        ],
+        "sigmoid looks at one logit alone: softmax compares all of the vocabulary": [
+            lambda x, y: -F.logsigmoid(x).gather(-1, y[..., None]).mean(),
+            lambda x, y: F.binary_cross_entropy_with_logits(x, F.one_hot(y, x.shape[-1]).to(x)),
+        ],
+        "softmax runs over everything at once: dim=-1, over the vocabulary":
+            lambda x, y: (x.logsumexp((0, 1, 2)) - x.gather(-1, y[..., None])).mean(),
+        "the logarithm to base 2 gives bits: use log, for nats":
+            [lambda x, y: -p(x, y).log2().mean(), lambda x, y: -log_p(x, y).mean() / math.log(2)],
+        "the logarithm to base 10: use log, to base e, for nats":
+            [lambda x, y: -p(x, y).log10().mean(), lambda x, y: -log_p(x, y).mean() / math.log(10)],
+        "softmax is applied twice: log_softmax takes the logits": lambda x, y: -log_p(x.softmax(-1), y).mean(),
+        "the logarithm of the logits themselves: softmax first":
+            lambda x, y: -x.gather(-1, y[..., None]).log().mean(),
+        "the largest logit is subtracted, but not the logarithm of the sum: F.log_softmax does both":
+            lambda x, y: -(x - x.amax(-1, keepdim=True)).gather(-1, y[..., None]).mean(),
+        "the most probable token is scored, not the target: gather takes the target's":
+            lambda x, y: -x.log_softmax(-1).amax(-1).mean(),
+        "the zeros of the one-hot rows count in the mean: sum over the vocabulary, then the mean":
+            lambda x, y: -log_p(x, y).mean() / x.shape[-1],
+        "the logits are flattened in another order than the targets: no transpose before":
+            lambda x, y: -log_p(x.transpose(0, 1).reshape(x.shape), y).mean(),
+        "that is the entropy of the predictions: the targets don't come in":
+            lambda x, y: -(x.softmax(-1) * x.log_softmax(-1)).sum(-1).mean(),
+        "that is the accuracy, the share of targets that are the most probable":
+            lambda x, y: (x.argmax(-1) == y).double().mean(),
+        "the median in place of the mean": lambda x, y: -log_p(x, y).median(),
+        "the squared error, not −ln of the target's probability":
+            lambda x, y: (x.softmax(-1) - F.one_hot(y, x.shape[-1])).square().mean(),
         "the mean is taken before the logarithm: first −ln of each, then the mean": lambda x, y: -p(x, y).mean().log(),
         "that is the perplexity, e to the loss": lambda x, y: (-log_p(x, y).mean()).exp(),
         "the logits are taken as if they were probabilities: softmax first":
@@ -61,7 +101,11 @@ next_token_loss = Check(
         "one loss for each position: the loss is one number, their mean": lambda x, y: -log_p(x, y),
     },
     cases=(logits_and_targets(), logits_and_targets(200.0)),
-    probes=(probes.leaves_input,),
+    probes=(
+        probes.leaves_input,
+        probes.written_without("cross_entropy", "CrossEntropyLoss", "next_token_loss"),
+        probes.gradients,
+    ),
     explanation="the same as F.cross_entropy, for large logits too",
 )  # fmt: skip
 
@@ -96,6 +140,29 @@ def normalized(p):
     return p / p.sum(-1, keepdim=True)
 
 
+def scattered_back(p, top_p, order_of):
+    """cut, with places that order_of makes of the right ones."""
+    ordered, order = p.sort(dim=-1, descending=True)
+    ordered = ordered * (ordered.cumsum(-1) - ordered < top_p)
+    return torch.zeros_like(p).scatter(-1, order_of(order), ordered)
+
+
+def one_more(before, one, top_p):
+    """What is kept if the token after the last is kept as well."""
+    keep = before < top_p
+    return torch.cat([torch.ones_like(keep[:, :1]), keep[:, :-1]], dim=-1)
+
+
+def top_k(p, k):
+    """The k most probable, the others 0."""
+    return p * (p >= p.topk(k).values[:, -1:])
+
+
+def kept_as_in_the_first_row(before, one, top_p):
+    """As many for each row as the first one keeps."""
+    return torch.arange(before.shape[-1]) < (before[0] < top_p).sum()
+
+
 def nucleus(logits, temperature, top_p, **what):
     """Top-p, with what goes wrong in cut."""
     return normalized(cut(last(logits, temperature), top_p, **what))
@@ -112,7 +179,7 @@ next_probabilities = Check(
         "the logits of the first position are used: the next token follows the last, logits[:, -1]":
             lambda x, t, p: nucleus(x[:, :1], t, p),
         "the logits are multiplied by the temperature: divide": lambda x, t, p: nucleus(x, 1 / t, p),
-        "the temperature is left out": lambda x, t, p: nucleus(x, 1.0, p),
+        "the temperature has no effect: divide the logits by it": lambda x, t, p: nucleus(x, 1.0, p),
         "the temperature divides probabilities: divide the logits, before softmax":
             lambda x, t, p: normalized(cut(last(x) / t, p)),
         "the temperature comes after the cut: divide the logits, before softmax":
@@ -137,6 +204,51 @@ next_probabilities = Check(
             lambda x, t, p: nucleus(x, t, p, keep=lambda before, one, p: one >= p),
         "all positions come back: only the last one has the next token, (B, V)":
             lambda x, t, p: normalized(cut(F.softmax(x / t, dim=-1), p)),
+        "logits[-1] is the last example of the batch: the last position is logits[:, -1]":
+            lambda x, t, p: normalized(cut(F.softmax(x[-1] / t, dim=-1), p)),
+        "the positions are averaged or added: the next token follows the last, logits[:, -1]": [
+            lambda x, t, p: nucleus(x.mean(1, keepdim=True), t, p),
+            lambda x, t, p: nucleus(x.sum(1, keepdim=True), t, p),
+        ],
+        "softmax is applied twice": lambda x, t, p: normalized(cut(last(x, t).softmax(-1), p)),
+        "the wrong tokens are cut off: keep where the sum before is less than top_p":
+            lambda x, t, p: nucleus(x, t, p, keep=lambda before, one, p: before > p),
+        "softmax of probabilities: divide by the sum, or put the −∞ into the logits":
+            lambda x, t, p: cut(last(x, t), p).masked_fill(cut(last(x, t), p) == 0, -math.inf).softmax(-1),
+        "one token too many is kept: the token that reaches top_p is the last":
+            lambda x, t, p: nucleus(x, t, p, keep=one_more),
+        "places holds where each value came from, so gather mixes them up: scatter puts them back":
+            lambda x, t, p: normalized(cut(last(x, t), p, back=False).gather(-1, last(x, t).argsort(-1, True))),
+        "every row is put back by the places of the first: scatter goes row by row":
+            lambda x, t, p: normalized(scattered_back(last(x, t), p, lambda order: order[:1].expand_as(order))),
+        "the first row says how many are kept in all of them: each row has its own sum":
+            lambda x, t, p: nucleus(x, t, p, keep=kept_as_in_the_first_row),
+        "softmax is missing: top_p is about probabilities": lambda x, t, p: normalized(cut(x[:, -1] / t, p)),
+        "compared with the best one's probability, each by itself: it is their sum that has to reach top_p":
+            lambda x, t, p: nucleus(x, t, p, keep=lambda before, one, p: one >= p * one[:, :1]),
+        "top_p is taken as a share of the vocabulary: it is a sum of probabilities":
+            lambda x, t, p: normalized(top_k(last(x, t), max(1, int(p * x.shape[-1])))),
+        "dropped logits become 0, a score like any other: they have to be −∞":
+            lambda x, t, p: (x[:, -1] / t * (cut(last(x, t), p) > 0)).softmax(-1),
+        "divided by the sums over the batch: dim=-1, over the vocabulary":
+            lambda x, t, p: cut(last(x, t), p) / cut(last(x, t), p).sum(0, keepdim=True),
+        "divided by top_p: what is kept adds to top_p or more, so divide by its sum":
+            lambda x, t, p: cut(last(x, t), p) / p,
+        "divided by the first row's sum: each row by its own, dim=-1, keepdim=True":
+            lambda x, t, p: cut(last(x, t), p) / cut(last(x, t), p)[0].sum(),
+        "a token is drawn: the probabilities are asked for":
+            lambda x, t, p: torch.multinomial(nucleus(x, t, p), num_samples=1),
+        "the logarithms came: the probabilities are asked for": lambda x, t, p: nucleus(x, t, p).log(),
+        "only the most probable token is left: where does top_p come in?": lambda x, t, p: nucleus(x, t, 1e-9),
+        "that is which tokens are kept: their probabilities are asked for":
+            lambda x, t, p: (cut(last(x, t), p) > 0) * 1.0,
+        "all tokens that are kept get the same: they keep their probabilities":
+            lambda x, t, p: normalized((cut(last(x, t), p) > 0) * 1.0),
+        "the sum runs over the tokens in the order of their ids: sort first":
+            lambda x, t, p: normalized(last(x, t) * (last(x, t).cumsum(-1) - last(x, t) < p)),
+        "the sum runs over the batch: cumsum(dim=-1), over the vocabulary":
+            lambda x, t, p: nucleus(x, t, p, keep=lambda before, one, p: one.cumsum(0) - one < p),
+        "1 − top_p is kept in place of top_p": lambda x, t, p: nucleus(x, t, 1 - p),
     },
     cases=(
         case((3, 4, 9), rest=(0.7, 0.8)),
@@ -153,12 +265,21 @@ ANY = (0.0, 5.0)
 trigram = Answer(
     right=((0.07, 0.15), (2.033, 2.035)),
     mistakes={
-        "with one added to each count, rare rows are mostly ones: try smaller constants": ((0.16, 2.0), (2.035, 2.10)),
+        "in a rare row so large a constant outweighs the real counts: try smaller ones": ((0.16, 2.0), (2.035, 2.10)),
         "smaller is not always better: a pair that came once says little, try 0.1": ((0.0, 0.06), (2.035, 2.20)),
         "with nothing added, what never came has probability 0 and loss ∞": (0, (10.0, float("inf"))),
-        "that is the loss on the training part: score the validation part": (ANY, (1.8, 2.029)),
+        "it is scored on text that was counted: count the training split, score the validation split":
+            (ANY, (1.75, 1.97)),
+        "the constant is right, but gives a lower loss: is this the loss of another one?":
+            ((0.07, 0.15), (2.0351, 2.12)),
+        "that is how far it is below the counted bigram: give the loss itself": (ANY, (0.43, 0.46)),
+        "that is the perplexity, e to the loss": (ANY, (7.5, 7.8)),
+        "the whole table is divided by its sum: each row by its own, dim=-1": (ANY, (7.83, 7.95)),
+        "divided by the sum over the second character: dim=-1, over the third": (ANY, (1.59, 1.68)),
+        "the logarithm of the mean probability: first the logarithm of each, then the mean": (ANY, (1.33, 1.37)),
+        "one character of the two is left out: the row is chosen by both": (ANY, (2.905, 2.92)),
         "that is the bigram's loss: the row is chosen by two characters": (ANY, (2.47, 2.50)),
-        "that is in bits: log, for nats": (ANY, (2.92, 2.95)),
+        "that is in bits: log, for nats": (ANY, (2.925, 2.95)),
     },
     expected="the best constant, to one significant digit, and its loss, to three decimals",
     explanation="0.45 below the bigram",

@@ -1,13 +1,13 @@
 """What a check asks once the numbers are right: functions of (check, yours) that raise Wrong with a sentence."""
 
 import copy
-import inspect
 
 import torch
 import torch.nn as nn
 
 from gptlib.instruments.exercises import cases
 from gptlib.instruments.exercises.diagnosis import Wrong
+from gptlib.instruments.exercises.written import functions_of
 
 IN_32_BITS = "something is made in 32 bits whatever x has: in float64 it fails or loses digits; take x's dtype"
 
@@ -74,22 +74,23 @@ def gradients(check, yours):
 def gradients_of(check, candidate):
     """{name: gradient} of the tensors that come in and of a module's parameters, for the first case."""
     call, arguments = check.prepare(candidate), check.cases[0]()
-    inputs = [one.requires_grad_() for one in arguments if isinstance(one, torch.Tensor)]
+    tensors = [one for one in arguments if isinstance(one, torch.Tensor)]
+    inputs = [one.requires_grad_() for one in tensors if one.is_floating_point()]
     wanted = {f"input {i}": one for i, one in enumerate(inputs, start=1)}
     if isinstance(call, nn.Module):
         wanted |= dict(call.named_parameters())
     out = call(*arguments)
-    if not out.requires_grad:
+    if not (isinstance(out, torch.Tensor) and out.requires_grad):
         return {}
     total = (out * cases.numbers(*out.shape, seed=3)).sum()
     return dict(zip(wanted, torch.autograd.grad(total, wanted.values(), allow_unused=True)))
 
 
 def written_without(*names):
-    """A probe: the functions of a class use none of these names."""
+    """A probe: a function, or those of a class, use none of these names."""
 
     def probe(check, yours):
-        for function in filter(inspect.isfunction, vars(yours).values()):
+        for function in functions_of(yours):
             used = [name for name in names if name in function.__code__.co_names]
             if used and yours is not check.right:
                 raise Wrong(

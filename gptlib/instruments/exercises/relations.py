@@ -3,6 +3,7 @@
 import torch
 
 STEPS = {  # functions of a tensor and an axis, most of them without the axis
+    "taking away axis {d}, whose size is 1": lambda t, d: t.squeeze(d),
     "the minus sign": lambda t, d: -t,
     "softmax over the last axis": lambda t, d: t.softmax(-1),
     "a logarithm": lambda t, d: t.log(),
@@ -18,6 +19,8 @@ STEPS = {  # functions of a tensor and an axis, most of them without the axis
     "leaving out the last along axis {d}": lambda t, d: t.narrow(d, 0, t.shape[d] - 1),
     "turning axis {d} round": lambda t, d: t.flip(d),
     "exchanging the axes {d} and {e}": lambda t, d: t.transpose(d, d + 1),
+    "the mean of all numbers": lambda t, d: t.mean(),
+    "the sum of all numbers": lambda t, d: t.sum(),
 }
 
 
@@ -43,16 +46,33 @@ def close(a, b):
 
 def difference(mine, expected):
     """A sentence for how mine differs from expected, lists of {label: tensor}."""
-    label, a, b = next(
+    _, a, b = first_difference(mine, expected)
+    return related(mine, expected) or first_place(a, b)
+
+
+def related(mine, expected):
+    """A sentence for what relates mine to expected, lists of {label: tensor}; None if nothing is found."""
+    label, a, b = first_difference(mine, expected)
+    if label:
+        return f"{label}: {shown(a)}; expected: {shown(b)}"
+    pairs = [(one[""], right[""]) for one, right in zip(mine, expected)]
+    return (
+        rounded(pairs)
+        or one_step(pairs)
+        or other_shape(pairs)
+        or in_common(pairs)
+        or no_comparison(a, b)
+    )
+
+
+def first_difference(mine, expected):
+    """The first label under which mine and expected differ, and its two tensors."""
+    return next(
         (label, one[label], right[label])
         for one, right in zip(mine, expected)
         for label in right
         if not same(one[label], right[label])
     )
-    if label:
-        return f"{label}: {shown(a)}; expected: {shown(b)}"
-    pairs = [(one[""], right[""]) for one, right in zip(mine, expected)]
-    return other_shape(pairs) or one_step(pairs) or in_common(pairs) or first_place(a, b)
 
 
 def shown(tensor):
@@ -62,12 +82,11 @@ def shown(tensor):
     return ", ".join(f"{x:.4g}" for x in tensor.flatten().tolist()[:12])
 
 
-def other_shape(pairs):
-    """A sentence if all that differs is the shape; else None."""
-    reshaped = [(a, b) for a, b in pairs if a.shape != b.shape]
-    if all(same(a.flatten(), b.flatten()) for a, b in pairs) and reshaped:
-        a, b = (tuple(one.shape) for one in reshaped[0])
-        return f"the numbers are right, but not their shape: {a} came, {b} was expected"
+def rounded(pairs):
+    """A sentence if mine is what was expected, rounded to a few decimals; else None."""
+    for places in (1, 2, 3):
+        if all(a.any() and same(a, b.double().round(decimals=places)) for a, b in pairs):
+            return "the numbers are rounded: give all the digits"
     return None
 
 
@@ -92,8 +111,19 @@ def leads(step, d, a, b):
         return False
 
 
+def other_shape(pairs):
+    """A sentence if all that differs is the shape; else None."""
+    if all(same(a.flatten(), b.flatten()) for a, b in pairs):
+        a, b = next((a, b) for a, b in pairs if a.shape != b.shape)
+        came, wanted = tuple(a.shape), tuple(b.shape)
+        return f"the numbers are right, but not their shape: {came} came, {wanted} was expected"
+    return None
+
+
 def in_common(pairs):
     """A sentence if mine has the same numbers in other places, or all of them larger by a factor; else None."""
+    if len(pairs) > 1 and all(a.shape == b.shape == () for a, b in pairs):
+        return times(*map(torch.stack, zip(*pairs)))
     if any(a.numel() != b.numel() or a.numel() < 4 for a, b in pairs):
         return None
     if all(same(a.flatten().sort().values, b.flatten().sort().values) for a, b in pairs):
@@ -101,22 +131,45 @@ def in_common(pairs):
     a, b = pairs[0]
     if a.shape != b.shape or a.isnan().any():
         return None
-    factor = ((a * b).sum() / (b * b).sum()).item()
-    if same(a, factor * b):
-        return f"every number is {factor:.4g} times what was expected"
+    if factor := times(a, b):
+        return factor
     rows = torch.ones_like(b.sum(-1))
     if same(b.sum(-1), rows) and not same(a.sum(-1), rows):
-        return f"the rows have to add to 1; one adds to {a.sum(-1).flatten()[-1]:.4g}"
+        sums = a.sum(-1).flatten()
+        return f"the rows have to add to 1; one adds to {sums[(sums - 1).abs().argmax()]:.4g}"
     return None
 
 
-def first_place(a, b):
-    """A sentence for the first place at which two tensors differ."""
+def times(a, b):
+    """A sentence if the numbers of a are those of b, all of them larger by a factor; else None."""
+    factor = ((a * b).sum() / (b * b).sum()).item()
+    return f"every number is {factor:.4g} times what was expected" if same(a, factor * b) else None
+
+
+def no_comparison(a, b):
+    """A sentence if two tensors differ in their shape, or mine is nan where they first differ; else None."""
     if a.shape != b.shape:
         return f"shape {tuple(a.shape)} came, {tuple(b.shape)} was expected"
-    place = (~close(a, b)).nonzero()[0].tolist()
-    at = f"[{', '.join(map(str, place))}]" if place else "the only number"
-    mine, expected = a[tuple(place)].item(), b[tuple(place)].item()
-    if mine != mine:
-        return f"nan at {at}: 0/0 gives that, ∞/∞ (e to a large number is ∞), and a softmax over nothing but −∞"
-    return f"first difference at {at}: {mine:.4g} came, {expected:.4g} was expected"
+    place = differing(a, b)
+    if not a[place].isnan():
+        return None
+    return (
+        f"nan at {named(place)}: 0/0 gives that, ∞/∞ (e to a large number is ∞), the logarithm of a negative number, "
+        "and a softmax over nothing but −∞"
+    )
+
+
+def first_place(a, b):
+    """A sentence for the first place at which two tensors of one shape differ."""
+    place = differing(a, b)
+    return f"first difference at {named(place)}: {a[place]:.4g} came, {b[place]:.4g} was expected"
+
+
+def differing(a, b):
+    """The first place at which two tensors of one shape differ."""
+    return tuple((~close(a, b)).nonzero()[0].tolist())
+
+
+def named(place):
+    """A place in words."""
+    return f"[{', '.join(map(str, place))}]" if place else "the only number"
