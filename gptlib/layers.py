@@ -8,7 +8,7 @@ from gptlib.attention import CausalSelfAttention
 
 
 class FeedForward(nn.Module):
-    """Each position computes by itself: expand, ReLU, project back.
+    """Applied to each position separately: expand, ReLU, project back.
 
     x (B, T, C) -> (B, T, C), C = n_embd, with expansion · C channels in between.
     Source: Vaswani et al. 2017, section 3.3.
