@@ -82,7 +82,7 @@ def heads_then_thinking(n_embd, n_head):
 
 LM_HEAD = Experiment(
     "lm_head",
-    "With feed-forward there, why lm_head as well?",
+    "With feed-forward there, do we still need lm_head?",
     {
         "C 32, ffwd, lm_head": Variant(lambda: language_model(heads_then_thinking(32, 4))),
         "C 32, lm_head only": Variant(lambda: language_model(CausalSelfAttention(32, 4))),
