@@ -17,7 +17,7 @@ from gptlib.instruments.publish.site.folder import replaced
 FRONT = "README"
 SETTINGS = {
     "extensions": ["myst_parser", "gptlib.instruments.publish.site.formulas"],
-    "include_patterns": ["README.md", "data/*.md", "notebooks/*.ipynb"],
+    "include_patterns": ["README.md", "CONTRIBUTING.md", "data/*.md", "notebooks/*.ipynb"],
     "exclude_patterns": [".*"],  # not even looked into
     "source_suffix": {
         ".md": "markdown",
