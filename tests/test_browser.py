@@ -21,7 +21,7 @@ from gptlib.model import GPT, GPTConfig
 from gptlib.tokenizer import CharTokenizer
 
 FIRST = authoring.chosen(["00"])[0]
-LINKED = authoring.chosen(["05", "10"])
+LINKED = authoring.chosen(["05", "11"])
 CELLS = [
     """import torch
 from gptlib.instruments.models.pretrained import load
