@@ -649,6 +649,14 @@ def test_the_controls_have_as_many_weights_as_what_they_control():
     assert len({sizes[name] for name in sizes if name != "q, k, v"}) == 1 < len(set(sizes.values()))
 
 
+def test_seeds_beyond_the_range_of_a_comparison_get_an_arrow_in_their_row():
+    groups = {"in it": [2.1, 2.2], "beyond": [3.3, 3.4]}
+    (axes,) = plots.compare(groups, x_range=(2.0, 2.5)).axes
+    arrows = [words for words in axes.texts if words.arrow_patch]
+    assert axes.get_xlim() == (2.0, 2.5) and [arrow.xy for arrow in arrows] == [(1.0, 1)]
+    assert not any(words.arrow_patch for words in plots.compare(groups).axes[0].texts)
+
+
 def test_the_ladder_picture_draws_seeds_divergence_and_what_others_report():
     groups = {"one": [2.5, 2.6], "two": [2.1], "gone": [math.nan, math.inf]}
     picture = plots.ladder(groups, reported={"one": 2.4}, elsewhere={"two": 2.0})

@@ -12,10 +12,16 @@ from gptlib.data import train_val_split
 from gptlib.instruments import files
 from gptlib.instruments.measure import held_out, long_run, runner
 from gptlib.instruments.measure.catalogue import EXPERIMENTS
-from gptlib.instruments.measure.catalogue.record import GOALS, RECORD, named, verdict
+from gptlib.instruments.measure.catalogue.record import (
+    GOALS,
+    LIKE_FOR_LIKE,
+    RECORD,
+    named,
+    verdict,
+)
 from gptlib.instruments.measure.experiment import Experiment, Variant
 from gptlib.instruments.measure.long_run import BEST, RUN, scored
-from gptlib.instruments.measure.results import MINE, Conditions
+from gptlib.instruments.measure.results import MINE, Conditions, stored_rows
 from gptlib.instruments.measure.run_one import run_folder, run_one
 from gptlib.instruments.measure.texts import Text, read_text
 from gptlib.instruments.models import checkpoint, pretrained
@@ -157,6 +163,23 @@ def test_the_verdict_counts_seeds_that_reach_the_loss_within_the_minutes():
 def test_each_variant_of_the_record_trains_as_many_steps_as_its_name_says():
     assert all(f"{RECORD.config(name, 0).steps:,} steps" == name for name in RECORD.variants)
     assert len(RECORD.variants) == len(GOALS) and EXPERIMENTS["record"] is RECORD
+
+
+def test_what_is_compared_with_the_record_reads_as_many_characters_in_as_many_steps():
+    settings = [LIKE_FOR_LIKE.config(name, 0) for name in LIKE_FOR_LIKE.variants]
+    assert {one.steps for one in settings} == {LIKE_FOR_LIKE.setting.steps}
+    assert len({one.batch_size * one.block_size for one in settings}) == 1
+
+
+def test_the_table_of_the_record_in_data_is_what_its_rows_say():
+    rows = stored_rows(RECORD, "tinyshakespeare")
+    said = (files.DATA / "README.md").read_text(encoding="utf-8")
+    for steps in GOALS:
+        of_it = sorted((row for row in rows if int(row["steps"]) == steps), key=lambda r: r["seed"])
+        minutes = [float(row["cpu_minutes"]) for row in of_it]
+        losses = ", ".join(f"{float(row['best_loss']):.4f}" for row in of_it)
+        assert f"| {losses} | {min(minutes):.0f} to {max(minutes):.0f} |" in said
+        assert all(row["best_step"] == row["steps"] for row in of_it)  # the last is the best
 
 
 def test_the_held_out_text_is_what_the_play_goes_on_with(tmp_path):

@@ -92,12 +92,11 @@ def adamw(learning_rate):
     return AdamWConfig(**vars(SHORTER) | {"learning_rate": learning_rate})
 
 
-WHOLE = "the record's"
 LIKE_FOR_LIKE = Experiment(
     "record_parts",
     "What does each choice of the record bring, when the others stay as they are?",
     {
-        WHOLE: Variant(lambda: modern_gpt(SIZES)),
+        "the record's": Variant(lambda: modern_gpt(SIZES)),
         "AdamW, lr 4e-3": Variant(lambda: modern_gpt(SIZES), setting=adamw(4e-3)),
         "AdamW, lr 2e-3": Variant(lambda: modern_gpt(SIZES), setting=adamw(2e-3)),
         "plain GPT": Variant(plain_gpt),
