@@ -1,7 +1,7 @@
 """The experiments of notebooks 07 to 10: what stands around attention, swapped from outside."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn as nn
@@ -162,6 +162,54 @@ NORM = Experiment(
         for kind in ("none", "post", "pre", "RMS")
     },
     TrainConfig(steps=1500, batch_size=32, block_size=T, learning_rate=1e-3),
+    seeds=3,
+    sizes=LECTURE_SIZES,
+)
+
+
+class DeepNormBlock(PostNormBlock):
+    """Post-norm whose x counts more in each sum: (2 L)^¼ = 2 for 8 blocks. Source: Wang and others 2022."""
+
+    def forward(self, x):
+        x = self.ln1(2 * x + self.attention(x))
+        return self.ln2(2 * x + self.ffwd(x))
+
+
+@torch.no_grad()
+def shrunk(block, factor, ends):
+    """Eight blocks, those of their matrices whose names end so multiplied by factor before training."""
+    body = nn.Sequential(*(block(C, 4, dropout=0.0) for _ in range(8)))
+    for name, weight in body.named_parameters():
+        if name.endswith(ends):
+            weight *= factor
+    return language_model(body)
+
+
+@dataclass(frozen=True)
+class WarmUp(TrainConfig):
+    """A learning rate that rises in a line over the first 500 steps and then stays."""
+
+    def lr_at(self, step):
+        return self.learning_rate * min(1, (step + 1) / 500)
+
+
+FAST = replace(NORM.setting, learning_rate=1e-2)
+POST_NORM = Experiment(
+    "post_norm",
+    "What keeps eight blocks of post-norm alive where a learning rate of 0.01 kills them?",
+    {
+        "learning rate 0.003": Variant(
+            lambda: language_model(normed("post", 8)), {"learning_rate": 3e-3}
+        ),
+        "DeepNorm": Variant(
+            lambda: shrunk(DeepNormBlock, 8**-0.5, ("proj.weight", "expand.weight"))
+        ),
+        "initial proj weights ÷ 4": Variant(lambda: shrunk(PostNormBlock, 1 / 4, "proj.weight")),
+        "warm-up over 500 steps": Variant(
+            lambda: language_model(normed("post", 8)), setting=WarmUp(**vars(FAST))
+        ),
+    },
+    FAST,
     seeds=3,
     sizes=LECTURE_SIZES,
 )
