@@ -3,6 +3,7 @@
 One Lab for all tests; nothing on its pages may complain, and nothing may ask another host for anything.
 """
 
+import itertools
 import json
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from gptlib.tokenizer import CharTokenizer
 
 FIRST = authoring.chosen(["00"])[0]
 LINKED = authoring.chosen(["05", "11"])
+WORKSPACES = itertools.count()  # JupyterLab opens again what the last page of a workspace had open
 CELLS = [
     """import torch
 from gptlib.instruments.models.pretrained import load
@@ -107,7 +109,7 @@ def opened(browser, server, name, height=1600):
     page.on("pageerror", lambda problem: page.errors.append(str(problem)))
     own = (server.address, server.address.replace("http", "ws"), "data:", "blob:")
     page.on("request", lambda r: None if r.url.startswith(own) else page.left.append(r.url))
-    page.goto(f"{server.address}/lab/workspaces/{name[:2]}/tree/my/{name}?token=t")
+    page.goto(f"{server.address}/lab/workspaces/{next(WORKSPACES)}/tree/my/{name}?token=t")
     page.wait_for_selector(".jp-Notebook", timeout=60_000)
     return page
 
